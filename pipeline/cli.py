@@ -1,0 +1,294 @@
+"""Commands are doors, not rooms: each parses, calls one function and prints.
+
+Every option can also come from the environment, under the name that the Makefile uses.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipeline.errors import IncompleteError, InputError, PipelineError
+from pipeline.workspace import Workspace
+
+
+class Doors(click.Group):
+    """One place turns every error into one line and an exit code; a bug keeps its traceback."""
+
+    def main(self, *args: Any, **kwargs: Any) -> None:
+        try:
+            super().main(*args, **{**kwargs, "standalone_mode": False})
+        except PipelineError as error:
+            _fail(str(error), error.code)
+        except click.ClickException as error:
+            _fail(error.format_message(), 2)
+        except (click.Abort, KeyboardInterrupt):
+            _fail("stopped; everything that was begun is written down: run the same goal again", 130)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except OSError as error:
+            _fail(f"{error.filename or 'file'}: {error.strerror or error}", 74)
+
+
+def _fail(text: str, code: int) -> None:
+    click.echo(f"error: {text}", err=True)
+    sys.exit(code)
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
+
+
+@click.group(cls=Doors, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="transcript-batch")
+def main() -> None:
+    """Transcripts in, a language model's answer for each out. `make` lists the goals."""
+    os.umask(0o077)  # transcripts and answers are nobody else's business
+
+
+def variable(name: str, *flags: str, **kwargs: Any) -> Callable:
+    """An option that the variable `name` of the Makefile (or the environment) also sets."""
+    return click.option(*flags, envvar=name, show_envvar=True, **kwargs)
+
+
+def workspace(command: Callable) -> Callable:
+    run = variable("RUN", "--run", default="default", show_default=True, help="Name of the run.")
+    provider = variable(
+        "PROVIDER", "--provider", default="together", show_default=True, help="Plugin to use."
+    )
+    return run(provider(command))
+
+
+def inputs(command: Callable) -> Callable:
+    """What decides the content of a batch."""
+    options = [
+        click.argument("transcripts", nargs=-1, type=click.Path(path_type=Path)),
+        variable(
+            "TRANSCRIPTS", "--transcripts", "words", default="data/transcripts", help="Files or folders."
+        ),
+        variable("MODEL", "--model", default="", help="Model; the provider's own default without it."),
+        variable("PROMPT", "--prompt", default="", help="File with the system prompt."),
+        variable("TEMPLATE", "--template", default="", help="File with the user message; {{ text }} in it."),
+        variable("MAX_TOKENS", "--max-tokens", type=click.IntRange(1), default=4000, show_default=True),
+        variable("TEMPERATURE", "--temperature", type=click.FloatRange(0, 2)),
+        variable("TOP_P", "--top-p", type=click.FloatRange(0, 1, min_open=True)),
+        variable("EXTRA", "--extra", default="", help="JSON object of further body fields."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return workspace(command)
+
+
+@main.command()
+@inputs
+def settings(run: str, provider: str, transcripts: tuple[Path, ...], words: str, **values: Any) -> None:
+    """Stamp the variables and inputs for Make (free)."""
+    from pipeline.settings import settings
+    from pipeline.transcripts import paths
+
+    ws = Workspace.of(run, provider)
+    values["local_model"] = os.environ.get("LOCAL_MODEL", "")
+    chosen = list(transcripts) or paths(words)
+    settings(ws, values, chosen, [values["prompt"], values["template"]])
+
+
+@main.command()
+@inputs
+def batch(
+    run: str,
+    provider: str,
+    transcripts: tuple[Path, ...],
+    words: str,
+    model: str,
+    prompt: str,
+    template: str,
+    max_tokens: int,
+    extra: str,
+    **sampling: float | None,
+) -> None:
+    """Turn transcripts into requests, one a line (free)."""
+    from pipeline import plugins
+    from pipeline import prompt as prompts
+    from pipeline.batch import batch
+    from pipeline.files import lock
+    from pipeline.transcripts import paths
+
+    ws = Workspace.of(run, provider)
+    model = model or plugins.provider(provider).default_model or ""
+    if not model:
+        raise InputError(f"{provider} has no default model; name one: `make batch MODEL=…`")
+    fields = {name: value for name, value in sampling.items() if value is not None}
+    fields |= prompts.extra(extra)
+    asked = prompts.Prompt(
+        model, prompts.load(prompt, "PROMPT"), prompts.template(template), max_tokens, fields
+    )
+    with lock(ws.lock, "batch"):
+        count = batch(ws, list(transcripts) or paths(words), asked)
+    click.echo(f"{count:,} requests for {model}: {ws.batch}")
+
+
+def starting(command: Callable) -> Callable:
+    """What a command needs that may look for a lost job."""
+    settle = variable(
+        "SETTLE",
+        "--settle",
+        type=click.FloatRange(0),
+        default=300,
+        show_default=True,
+        help="Seconds before a start whose answer was lost, and of which no job is listed, is repeated.",
+    )
+    return workspace(settle(command))
+
+
+@main.command()
+@starting
+@variable("RETRY", "--retry", is_flag=True, help="Send requests without an answer again.")
+@variable("REPLACE", "--replace", is_flag=True, help="Pay again for what was sent with another body.")
+@variable(
+    "ADOPT", "--adopt", is_flag=True, help="Take over a job of the same requests that this run does not know."
+)
+@click.option("--no-new-jobs", is_flag=True, help="Only check that every request has a job; never pay.")
+def submit(
+    run: str, provider: str, settle: float, retry: bool, replace: bool, adopt: bool, no_new_jobs: bool
+) -> None:
+    """Start jobs for requests that have none: the only command that costs money."""
+    from pipeline import plugins
+    from pipeline.files import lock
+    from pipeline.submit import submit
+
+    ws = Workspace.of(run, provider)
+    plugin = plugins.provider(provider)
+    with lock(ws.lock, "submit"):
+        done = submit(
+            ws,
+            plugin,
+            new_jobs=not no_new_jobs,
+            retry=retry,
+            replace=replace,
+            adopt=adopt,
+            settle=settle,
+            say=_say,
+        )
+    if not no_new_jobs:
+        sent = f"{done['sent_now']:,} sent now" if done["sent_now"] else "nothing to send"
+        click.echo(f"{sent}; {done['requests']:,} requests in {len(done['jobs'])} jobs; next: `make results`")
+
+
+@main.command()
+@starting
+@variable("WAIT", "--wait", is_flag=True, help="Poll until every job has ended.")
+@variable(
+    "POLL", "--poll", type=click.FloatRange(0), help="Seconds between polls; the provider's own without it."
+)
+@variable("STRICT", "--strict", is_flag=True, help="Exit 3 if a request has no answer.")
+def results(run: str, provider: str, settle: float, wait: bool, poll: float | None, strict: bool) -> None:
+    """Collect the output of the jobs, one line per request (free)."""
+    from pipeline import plugins
+    from pipeline.clock import Clock
+    from pipeline.progress import Progress
+    from pipeline.start import Starter
+    from pipeline.status import total
+    from pipeline.watch import Watch
+
+    ws = Workspace.of(run, provider)
+    plugin = plugins.provider(provider)
+    progress = Progress(live=wait and sys.stderr.isatty())
+    watch = Watch(
+        ws,
+        plugin,
+        lambda ledger: Starter(ledger, plugin, Clock(), progress.news, settle),
+        progress.show if wait else lambda ledger: None,
+        poll,
+    )
+    try:
+        counts = watch.results(wait)
+    finally:
+        progress.end()
+    click.echo(f"{total(counts)}: {ws.results}")
+    for line in (plugin.caveat, _cut(counts["cut"])):
+        if line:
+            click.echo(line)
+    if strict:
+        _strict(total(counts), counts["ok"] == sum(counts.values()) - counts["cut"])
+
+
+def _cut(count: int) -> str:
+    return f"{count:,} answers stop at max_tokens (finish_reason length)" if count else ""
+
+
+def _strict(text: str, complete: bool) -> None:
+    if not complete:
+        raise IncompleteError(f"{text}; `make submit RETRY=1` sends those without an answer again")
+
+
+@main.command()
+@workspace
+@click.option("--strict", is_flag=True, help="Exit 3 if a request has no answer.")
+def status(run: str, provider: str, strict: bool) -> None:
+    """Say where every job stands and what to type next (free, no network)."""
+    from pipeline.status import outcomes, status, total
+
+    ws = Workspace.of(run, provider)
+    for line in status(ws):
+        click.echo(line)
+    if strict:
+        counts = outcomes(ws)
+        _strict(total(counts), counts["ok"] == sum(counts.values()))
+
+
+@main.command()
+@starting
+def cancel(run: str, provider: str, settle: float) -> None:
+    """End all running jobs early; finished rows stay paid and are still fetched."""
+    from pipeline import plugins
+    from pipeline.cancel import cancel
+    from pipeline.clock import Clock
+    from pipeline.files import lock
+    from pipeline.ledger import Ledger
+    from pipeline.start import Starter
+
+    ws = Workspace.of(run, provider)
+    plugin = plugins.provider(provider)
+    with lock(ws.lock, "cancel"):
+        ledger = Ledger(ws)
+        count = cancel(ledger, plugin, Starter(ledger, plugin, Clock(), _say, settle), _say)
+    click.echo(
+        f"{count} jobs asked to end; `make results` fetches what they finished" if count else "no job runs"
+    )
+
+
+@main.command()
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@variable("TRANSCRIPTS", "--transcripts", "words", default="data/transcripts", help="Files or folders.")
+@click.option("--kind", type=click.Choice(["transcript", "request", "result"]), default="transcript")
+def validate(files: tuple[Path, ...], words: str, kind: str) -> None:
+    """Check files against their schema, line by line (free)."""
+    from pipeline.check import check
+    from pipeline.transcripts import paths
+
+    count = check(list(files) or paths(words), kind)
+    click.echo(f"{count:,} {kind}s, all valid")
+
+
+@main.command()
+@workspace
+def show(run: str, provider: str) -> None:
+    """Print the answers for reading (free)."""
+    from pipeline.show import show
+
+    click.echo("\n".join(show(Workspace.of(run, provider))))
+
+
+@main.command()
+def providers() -> None:
+    """List the provider plugins that are installed."""
+    from pipeline import plugins
+
+    for point in plugins.available():
+        home = f"{point.dist.name} {point.dist.version}" if point.dist else ""
+        click.echo(f"{point.name:<12} {point.value:<24} {home}")

@@ -1,0 +1,97 @@
+"""Brings the output of a job home: stored whole or not at all, before anything is decoded."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+import orjson
+
+from pipeline.clock import Clock
+from pipeline.errors import Busy
+from pipeline.files import BUFFER, atomic
+from pipeline.ledger import Ledger, Receipt
+from pipeline.provider import Download, Provider
+
+LATE = 300.0  # seconds after the end during which files that are not there yet are waited for
+
+
+def collect(
+    ledger: Ledger, receipt: Receipt, provider: Provider, clock: Clock, say: Callable[[str], None]
+) -> Receipt:
+    """Store the output and error file of an ended job, one after the other, as outputs/<shard>.jsonl.
+
+    Raises Busy when what came is provably or possibly not all. A job whose files are not there yet stays
+    unsettled for LATE seconds; after that it is taken as it is, and its requests are missing.
+    """
+    late = clock.now() - (receipt.ended or 0.0) < LATE
+    path = ledger.output(receipt)
+    with atomic(path) as stream:
+        downloads = [_copy(download, stream) for download in provider.fetch(receipt.ref)]
+        stream.flush()
+        part = Path(stream.name)
+        gone = [name for name, size, got in downloads if got is None]
+        if late and (gone or (not downloads and (receipt.state == "completed" or receipt.done))):
+            raise Busy(f"{receipt.shard}: the job ended and its files are not there yet")
+        _prove(ledger, receipt, provider, part, [d for d in downloads if d[2] is not None])
+        output = {"bytes": part.stat().st_size, "sha256": _sha256(part)}
+    for name in gone:
+        say(f"{receipt.shard}: the service names an {name} file and does not have it")
+    return ledger.save(receipt, output=output)
+
+
+def _copy(download: Download, stream: BinaryIO) -> tuple[str, int | None, int | None]:
+    """Name, announced size and received size of one file; received is None where there is none."""
+    if download.chunks is None:
+        return download.name, download.size, None
+    got, last = 0, b"\n"
+    for chunk in download.chunks:
+        stream.write(chunk)
+        got, last = got + len(chunk), chunk[-1:] or last
+    if last != b"\n":
+        stream.write(b"\n")
+        if download.size != got:
+            raise Busy(f"the {download.name} file ends in the middle of a line")
+    return download.name, download.size, got
+
+
+def _prove(ledger: Ledger, receipt: Receipt, provider: Provider, part: Path, downloads: list) -> None:
+    """Completeness: the service's own size, or whole lines only, or every request answered."""
+    wrong = [(name, size, got) for name, size, got in downloads if size != got]
+    if not wrong or _all_answered(ledger, receipt, provider, part):
+        return
+    for name, size, got in wrong:
+        if size and got is not None:
+            raise Busy(f"{receipt.shard}: {got:,} of {size:,} bytes of the {name} file came")
+        if not got and name == "output":
+            raise Busy(f"{receipt.shard}: the {name} file came empty")
+    if not _objects(part):
+        raise Busy(f"{receipt.shard}: what came is not the output of a job")
+
+
+def _all_answered(ledger: Ledger, receipt: Receipt, provider: Provider, part: Path) -> bool:
+    with part.open("rb", buffering=BUFFER) as stream:
+        names = {provider.decode(line).custom_id for line in stream}
+    return all(provider.custom_id(line) in names for line in ledger.lines(receipt))
+
+
+def _objects(part: Path) -> bool:
+    with part.open("rb", buffering=BUFFER) as stream:
+        return all(_is_object(line) for line in stream if line.strip())
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        return isinstance(orjson.loads(line), dict)
+    except ValueError:
+        return False
+
+
+def _sha256(path: Path) -> str:
+    whole = hashlib.sha256()
+    with path.open("rb") as stream:
+        while chunk := stream.read(BUFFER):
+            whole.update(chunk)
+    return whole.hexdigest()

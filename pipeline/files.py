@@ -1,0 +1,78 @@
+"""Files on disk: written whole or absent, read line by line, locked."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import orjson
+
+from pipeline.errors import UnfinishedError
+
+BUFFER = 1 << 20
+MAX_LINE = 64 << 20  # bytes; a longer line is no transcript, and would be held in memory whole
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[BinaryIO]:
+    """A stream to a file that appears, whole and durable, only when the block ends well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("wb", buffering=BUFFER) as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        publish(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def publish(part: Path, path: Path) -> None:
+    """Rename a finished file to its name, and make the name itself survive a power cut."""
+    os.replace(part, path)  # noqa: PTH105 (one durable primitive, easy to watch from outside)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Replace a small JSON file whole."""
+    with atomic(path) as stream:
+        stream.write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+
+
+def lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Line number (from 1) and bytes of each line that is not blank. Split on b"\\n" and nothing else."""
+    number = 0
+    while line := stream.readline(MAX_LINE):
+        number += 1
+        if number == 1:
+            line = line.removeprefix(b"\xef\xbb\xbf")
+        if line.strip():
+            yield number, line.rstrip(b"\r\n")
+
+
+@contextmanager
+def lock(path: Path, who: str) -> Iterator[None]:
+    """Hold `path` as a lock for this process; the kernel frees it, even after kill -9."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+", encoding="utf-8") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            stream.seek(0)
+            holder = stream.read(80).strip() or "another command"
+            raise UnfinishedError(
+                f"{path.parent} is in use by {holder}; run this again when it is done"
+            ) from None
+        stream.truncate(0)
+        stream.write(f"`{who}` (process {os.getpid()})")
+        stream.flush()
+        yield

@@ -1,0 +1,128 @@
+"""The ledger: one receipt for each shard, and which requests they hold.
+
+A request is known by the hash of the line that was sent; nothing else is stored twice. A receipt is
+replaced whole before and after every remote effect, and never deleted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+import schemas
+from pipeline.errors import DamagedError
+from pipeline.files import BUFFER, write_json
+from pipeline.provider import ENDED, Shard
+from pipeline.workspace import Workspace
+
+UNSTARTED = ("planned", "uploaded")
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """The fields of schemas/receipt.schema.json."""
+
+    shard: str
+    provider: str
+    requests: int
+    bytes: int
+    sha256: str
+    state: str = "planned"
+    handle: dict[str, Any] | None = None
+    known: list[str] = field(default_factory=list)
+    intent: float | None = None
+    doubtful: bool = False
+    ref: dict[str, Any] | None = None
+    raw: str | None = None
+    done: int | None = None
+    error: str | None = None
+    ended: float | None = None
+    output: dict[str, Any] | None = None
+    duplicates: list[str] = field(default_factory=list)
+    updated: str = ""
+    version: int = 1
+
+    @property
+    def unstarted(self) -> bool:
+        """Certainly nothing was paid yet."""
+        return self.state in UNSTARTED
+
+    @property
+    def dropped(self) -> bool:
+        """Cancelled before it was started: it never counts."""
+        return self.state == "cancelled" and self.ref is None
+
+    @property
+    def settled(self) -> bool:
+        """Nothing more will come: dropped, or ended with its output stored."""
+        return self.dropped or (self.state in ENDED and self.output is not None)
+
+
+class Ledger:
+    """The receipts of one workspace, in the order of their numbers."""
+
+    def __init__(self, ws: Workspace) -> None:
+        self.ws = ws
+        self.receipts = {path.stem: _read(path) for path in sorted(ws.jobs.glob("[0-9]*.json"))}
+
+    def __iter__(self) -> Iterator[Receipt]:
+        return iter([receipt for receipt in self.receipts.values() if not receipt.dropped])
+
+    def save(self, receipt: Receipt, **changes: Any) -> Receipt:
+        """Replace the receipt on disk with its changes, durably; returns the new one."""
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        receipt = replace(receipt, **changes, updated=now)
+        write_json(self.ws.jobs / f"{receipt.shard}.json", asdict(receipt))
+        self.receipts[receipt.shard] = receipt
+        return receipt
+
+    def job_ids(self) -> set[str]:
+        """Ids of all jobs that this ledger knows."""
+        return {receipt.ref["id"] for receipt in self if receipt.ref}
+
+    def next_number(self) -> int:
+        return max((int(name.split("-")[0]) for name in self.receipts), default=0) + 1
+
+    def shard(self, receipt: Receipt) -> Shard:
+        path = self.ws.shards / f"{receipt.shard}.jsonl"
+        return Shard(receipt.shard, path, receipt.requests, receipt.bytes, receipt.sha256)
+
+    def output(self, receipt: Receipt) -> Path:
+        return self.ws.outputs / f"{receipt.shard}.jsonl"
+
+    def lines(self, receipt: Receipt) -> Iterator[bytes]:
+        """The lines of the shard as they were sent. Raises DamagedError if they are not."""
+        path, whole = self.ws.shards / f"{receipt.shard}.jsonl", hashlib.sha256()
+        if not path.exists():
+            raise DamagedError(
+                f"{path} is missing, and {receipt.requests} requests with it; restore the file"
+            )
+        with path.open("rb", buffering=BUFFER) as stream:
+            for line in stream:
+                whole.update(line)
+                yield line.rstrip(b"\n")
+        if whole.hexdigest() != receipt.sha256:
+            raise DamagedError(f"{path} was changed after it was written; restore the file")
+
+
+def identity(line: bytes) -> bytes:
+    """What a request is known by: 16 bytes of the hash of its line."""
+    return hashlib.sha256(line).digest()[:16]
+
+
+def _read(path: Path) -> Receipt:
+    try:
+        record = orjson.loads(path.read_bytes())
+    except ValueError as error:
+        raise DamagedError(f"{path}: not JSON: {error}; restore the file") from None
+    if isinstance(record, dict) and record.get("version", 1) != 1:
+        raise DamagedError(f"{path}: written by a newer version; upgrade transcript-batch")
+    if why := next(schemas.faults("receipt", record), None):
+        raise DamagedError(f"{path}: {why}; restore the file")
+    return Receipt(**record)

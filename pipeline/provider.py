@@ -1,0 +1,151 @@
+"""The contract between the pipeline and a provider plugin.
+
+The core owns sharding, the ledger, retries, waiting, storage and merging. A plugin owns the wire, and
+nothing else. Handles and refs are the plugin's own: JSON objects without secrets, enough to go on from
+another machine; a ref has its job's id under `"id"`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+ENDED = ("completed", "failed", "expired", "cancelled")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one shard may hold, and how often to ask. None: the service is not known to have that limit."""
+
+    max_requests: int | None = None
+    max_bytes: int | None = None
+    max_line_bytes: int | None = None
+    poll: tuple[float, float] = (30.0, 60.0)  # seconds between polls: shortest, longest
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One file to send: `key` is its name in the ledger, `path` holds one encoded request a line."""
+
+    key: str
+    path: Path
+    requests: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """A job that the service has for an upload. `created` sorts by age within one service."""
+
+    ref: Mapping[str, Any]
+    state: str
+    created: str = ""
+
+
+@dataclass(frozen=True)
+class Status:
+    """Where a job stands: "running" or one of ENDED; an unknown word of the service is "running"."""
+
+    state: str
+    raw: str = ""  # the service's own word
+    done: int | None = None  # requests finished, well or not; None: the service does not say
+    error: str | None = None  # why the whole job failed
+    warning: str | None = None  # shown once per text
+
+    @property
+    def ended(self) -> bool:
+        return self.state in ENDED
+
+
+@dataclass(frozen=True)
+class Download:
+    """One file of a job that ended. `size` is the service's own figure in bytes, or None.
+
+    `chunks` is None where the service names the file and does not have it.
+    """
+
+    name: str
+    size: int | None
+    chunks: Iterable[bytes] | None
+
+
+@dataclass(frozen=True)
+class Result:
+    """One line of output, decoded. `ok` means there is an answer in `text`; else `error` says why not."""
+
+    custom_id: str | None
+    ok: bool
+    text: str | None = None
+    error: Mapping[str, Any] | None = None  # {"message": str, "code": str | None}
+    finish_reason: str | None = None
+    model: str | None = None
+    usage: Mapping[str, Any] | None = None
+
+
+class Provider(ABC):
+    """A batch service. Methods that speak to it raise Rejected, Busy or (only `start`) Ambiguous."""
+
+    name: str
+    default_model: str | None = None
+    caveat: str = ""  # one sentence, shown wherever this provider's answers are
+
+    # -- pure: no network, no files -------------------------------------------------------------
+
+    @abstractmethod
+    def limits(self, model: str) -> Limits:
+        """The limits of one shard for this model."""
+
+    @abstractmethod
+    def encode(self, request: Mapping[str, Any]) -> bytes:
+        """`{"custom_id", "body"}` as one JSON object without a newline; the same bytes for the same request.
+
+        Raises Unencodable for what the service cannot express.
+        """
+
+    @abstractmethod
+    def decode(self, line: bytes) -> Result:
+        """One stored line of output. Total: any bytes give a Result, never an exception."""
+
+    def custom_id(self, line: bytes) -> str:
+        """The custom_id inside a line made by `encode`."""
+        return orjson.loads(line)["custom_id"]
+
+    # -- network, safe to repeat ------------------------------------------------------------------
+
+    def preflight(self, model: str) -> None:  # noqa: B027 (optional: most need nothing)
+        """Refuse early, before anything is uploaded: no key, nothing installed. Raises Rejected."""
+
+    @abstractmethod
+    def stage(self, shard: Shard) -> dict[str, Any]:
+        """Bring the shard to the service; returns the handle. Costs nothing."""
+
+    @abstractmethod
+    def find(self, shard: Shard, handle: Mapping[str, Any]) -> list[Found]:
+        """All jobs that the service has for this upload, whoever started them. Raises rather than guesses."""
+
+    @abstractmethod
+    def poll(self, ref: Mapping[str, Any]) -> Status:
+        """Where the job stands."""
+
+    @abstractmethod
+    def fetch(self, ref: Mapping[str, Any]) -> Iterator[Download]:
+        """The files of a job that ended, however it ended: output first, then errors. Bytes untouched."""
+
+    @abstractmethod
+    def cancel(self, ref: Mapping[str, Any]) -> None:
+        """Ask the service to end the job early. Finished rows stay paid and can be fetched."""
+
+    # -- network, exactly once --------------------------------------------------------------------
+
+    @abstractmethod
+    def start(self, shard: Shard, handle: Mapping[str, Any]) -> dict[str, Any]:
+        """Start the job: the only method that may cost money. ONE request, never retried; returns the ref.
+
+        Raises Rejected or Busy only when certainly nothing was created, and Ambiguous otherwise.
+        """

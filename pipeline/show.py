@@ -1,0 +1,26 @@
+"""results.jsonl for people: each answer under its title."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+
+from pipeline.errors import IncompleteError, clean
+from pipeline.validate import Faults, records
+from pipeline.workspace import Workspace
+
+
+def show(ws: Workspace, width: int = 100) -> Iterator[str]:
+    """The lines to print, one block a result."""
+    if not ws.results.exists():
+        raise IncompleteError(f"{ws.results}: no results yet; run `make results`")
+    faults = Faults()
+    for _, row in records(ws.results, "result", faults):
+        yield ""
+        yield f"{clean(row['title'] or row['id'], width)}  [{clean(row['model'] or row['outcome'], 60)}]"
+        answer = row["text"] if row["outcome"] == "ok" else f"{row['outcome']}: {row['error']['message']}"
+        for paragraph in answer.strip().split("\n"):
+            yield from textwrap.wrap(
+                clean(paragraph, 10_000), width - 2, initial_indent="  ", subsequent_indent="  "
+            )
+    faults.check("run `make results` again")

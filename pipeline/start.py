@@ -1,0 +1,165 @@
+"""Starts one shard exactly once, whatever is lost on the way.
+
+The receipt is written before and after every remote effect. When the answer to a start is lost, the
+service's own list decides: a job of this upload that was not there before the start is ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.clock import Clock
+from pipeline.errors import Ambiguous, Busy, Rejected, SpendError, UnfinishedError
+from pipeline.ledger import Ledger, Receipt
+from pipeline.provider import Found, Provider
+
+PAUSES = (1 / 60, 1 / 30, 1 / 15, 2 / 15, 1 / 5, 1 / 4, 3 / 10)  # of SETTLE, between two looks at the list
+GOOD_LISTS = 3  # that must show no job before a start is repeated
+
+
+@dataclass(frozen=True)
+class Starter:
+    """What all starts of one command share. `adopt` and `replace` answer for a job of unknown origin."""
+
+    ledger: Ledger
+    provider: Provider
+    clock: Clock
+    say: Callable[[str], None]
+    settle: float = 300.0  # seconds from the intent until an absent job counts as never created
+    adopt: bool = False
+    replace: bool = False
+
+    def start(self, receipt: Receipt, repeats: int = 1) -> Receipt:
+        """Take a shard from `planned` or `uploaded` to `running`. Raises if it cannot, with nothing lost.
+
+        `repeats` bounds how often a start is sent again whose first one proved never to have happened.
+        """
+        shard = self.ledger.shard(receipt)
+        if receipt.state == "planned":
+            handle = self.clock.patiently(lambda: self.provider.stage(shard))
+            receipt = self.ledger.save(receipt, state="uploaded", handle=handle)
+        there = self.clock.patiently(lambda: self.provider.find(shard, receipt.handle))
+        strangers = [
+            job for job in there if job.ref["id"] not in self.ledger.job_ids() and job.state != "failed"
+        ]
+        late = [job for job in strangers if receipt.doubtful and job.ref["id"] not in receipt.known]
+        if late:
+            return self._keep(receipt, late)
+        if strangers and self.adopt:
+            return self._adopt(receipt, best(strangers))
+        if strangers and not self.replace:
+            raise SpendError(_unknown(receipt, strangers))
+        return self._once(receipt, [job.ref["id"] for job in there], repeats)
+
+    def _once(self, receipt: Receipt, known: list[str], repeats: int) -> Receipt:
+        name = receipt.shard
+        receipt = self.clock.patiently(lambda: self._send(self.ledger.receipts[name], known))
+        if receipt.ref:
+            return self.look(receipt)
+        receipt = self.recover(receipt)
+        if receipt.ref:
+            return receipt
+        if not repeats:
+            raise UnfinishedError(
+                f"{name}: the service takes no start; nothing is paid; run `make submit` later"
+            )
+        return self.start(receipt, repeats - 1)
+
+    def recover(self, receipt: Receipt) -> Receipt:
+        """Find the job of a start whose answer was lost; without one, after SETTLE, back to `uploaded`."""
+        good, first = 0, self.clock.now()
+        for pause in (*PAUSES, 0.0):
+            waited = max(self.clock.now() - (receipt.intent or 0.0), self.clock.now() - first)
+            try:
+                mine = self._mine(receipt)
+                good += 1
+            except Busy as busy:
+                mine = []
+                self.say(f"{receipt.shard}: the list of jobs cannot be read ({busy})")
+            if mine:
+                return self._keep(receipt, mine)
+            if good >= GOOD_LISTS and waited >= self.settle:
+                return self.ledger.save(receipt, state="uploaded", intent=None, doubtful=True)
+            self.say(f"{receipt.shard}: no job is listed yet; looking again in {pause * self.settle:.0f} s")
+            self.clock.sleep(pause * self.settle)
+        raise UnfinishedError(
+            f"{receipt.shard}: it is not certain whether its job was created; nothing was sent again; "
+            "run `make submit` again"
+        )
+
+    def look(self, receipt: Receipt) -> Receipt:
+        """Catch a second job of a running shard: the earliest stays, the others are cancelled."""
+        try:
+            others = self._mine(receipt)
+            state = self.provider.poll(receipt.ref).state if others else ""
+        except Busy:  # the next look will see it
+            return receipt
+        if not others:
+            return receipt
+        ours = Found(receipt.ref, state, receipt.ref.get("created", ""))
+        return self._keep(receipt, [ours, *others])
+
+    def _send(self, receipt: Receipt, known: list[str]) -> Receipt:
+        """The one request that may pay. Comes back without a ref when its answer was lost."""
+        receipt = self.ledger.save(receipt, state="starting", known=known, intent=self.clock.now())
+        try:
+            ref = self.provider.start(self.ledger.shard(receipt), receipt.handle)
+        except Busy:
+            self.ledger.save(receipt, state="uploaded", intent=None)
+            raise
+        except Rejected:  # the upload may be what was wrong: it costs nothing to bring it again
+            self.ledger.save(receipt, state="planned", handle=None, intent=None)
+            raise
+        except Ambiguous as lost:
+            self.say(f"{receipt.shard}: the answer to its start was lost ({lost}); looking for the job")
+            return self.ledger.save(receipt, doubtful=True)
+        return self.ledger.save(receipt, state="running", ref=ref)
+
+    def _mine(self, receipt: Receipt) -> list[Found]:
+        """Jobs of this upload that came after the intent and that the ledger does not know."""
+        jobs = self.provider.find(self.ledger.shard(receipt), receipt.handle)
+        strange = {*receipt.known, *receipt.duplicates, *self.ledger.job_ids()}
+        return [job for job in jobs if job.ref["id"] not in strange]
+
+    def _adopt(self, receipt: Receipt, job: Found) -> Receipt:
+        self.say(f"{receipt.shard}: took over job {job.ref['id']} ({job.state}); nothing was paid again")
+        return self.ledger.save(
+            receipt, state="running", ref=dict(job.ref), ended=None, done=None, error=None
+        )
+
+    def _keep(self, receipt: Receipt, jobs: list[Found]) -> Receipt:
+        """One job stays; the others are written down before they are cancelled."""
+        ours = best(jobs)
+        rest = [job for job in jobs if job.ref["id"] != ours.ref["id"]]
+        duplicates = [*receipt.duplicates, *(job.ref["id"] for job in rest)]
+        if receipt.ref is None or receipt.ref["id"] != ours.ref["id"]:
+            receipt = self._adopt(receipt, ours)
+        receipt = self.ledger.save(receipt, duplicates=duplicates)
+        for job in rest:
+            self._cancel(receipt, job)
+        return receipt
+
+    def _cancel(self, receipt: Receipt, job: Found) -> None:
+        if job.state != "running":
+            return
+        try:
+            self.clock.patiently(lambda: self.provider.cancel(job.ref))
+            self.say(f"{receipt.shard}: a second job, {job.ref['id']}, was found and cancelled")
+        except (Busy, Rejected) as error:
+            self.say(f"{receipt.shard}: a second job, {job.ref['id']}, could NOT be cancelled: {error}")
+
+
+def best(jobs: list[Found]) -> Found:
+    """The job to keep: one with all its answers if there is one, else one that runs; then the earliest."""
+    order: dict[str, Any] = {"completed": 0, "running": 1}
+    return min(jobs, key=lambda job: (order.get(job.state, 2), job.created, job.ref["id"]))
+
+
+def _unknown(receipt: Receipt, jobs: list[Found]) -> str:
+    names = ", ".join(f"{job.ref['id']} ({' '.join(filter(None, [job.state, job.created]))})" for job in jobs)
+    return (
+        f"{receipt.shard}: the service already has a job for these very requests, which this run does not "
+        f"know: {names}. `make submit ADOPT=1` takes its answers without paying, REPLACE=1 pays again"
+    )

@@ -1,0 +1,72 @@
+"""Records read from JSON Lines, each checked against a schema; a fault names file, line and JSON path."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import orjson
+
+import schemas
+from pipeline.errors import InputError, clean
+from pipeline.files import BUFFER, MAX_LINE, lines
+
+SHOWN = 20  # faults printed before "and N more"
+
+
+class Faults:
+    """Collects `file:line: why` and ends the stage with one error that holds them all."""
+
+    def __init__(self) -> None:
+        self.shown: list[str] = []
+        self.count = 0
+
+    def add(self, where: object, why: str) -> None:
+        self.count += 1
+        if len(self.shown) < SHOWN:
+            self.shown.append(f"{where}: {clean(why, 300)}")
+
+    def check(self, advice: str) -> None:
+        """Raise InputError if there is any fault; `advice` says what to type."""
+        if self.count:
+            more = [f"and {self.count - SHOWN} more"] if self.count > SHOWN else []
+            raise InputError("\n".join([*self.shown, *more]) + f"; {advice}")
+
+
+def records(path: Path, kind: str, faults: Faults) -> Iterator[tuple[int, Any]]:
+    """Line number and record of each line of the file that fits the schema `kind`; the others are faults."""
+    with path.open("rb", buffering=BUFFER) as stream:
+        yield from parse(stream, path, kind, faults)
+
+
+def parse(stream: BinaryIO, path: Path, kind: str, faults: Faults) -> Iterator[tuple[int, Any]]:
+    """As `records`, from an open stream."""
+    fits = schemas.is_valid(kind)
+    for number, line in lines(stream):
+        try:
+            record = orjson.loads(line)
+        except ValueError as error:
+            faults.add(f"{path}:{number}", _why_not_json(line, error))
+            if len(line) >= MAX_LINE:  # the rest of it would be read as lines of their own
+                return
+            continue
+        if fits(record):
+            yield number, record
+        else:
+            blame(path, number, schemas.faults(kind, record), faults)
+
+
+def blame(path: Path, number: int, reasons: Iterable[str], faults: Faults) -> None:
+    for reason in reasons:
+        faults.add(f"{path}:{number}", reason)
+
+
+def _why_not_json(line: bytes, error: ValueError) -> str:
+    if len(line) >= MAX_LINE:
+        return f"the line is longer than {MAX_LINE >> 20} MiB"
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError as bad:
+        return f"not UTF-8: byte 0x{line[bad.start]:02x} at offset {bad.start}"
+    return f"not JSON: {error}"

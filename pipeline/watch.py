@@ -1,0 +1,115 @@
+"""Polls the jobs of a run, fetches what ended, and waits for the rest."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from pipeline.collect import collect
+from pipeline.errors import Busy, IncompleteError, UnfinishedError
+from pipeline.files import lock
+from pipeline.ledger import Ledger, Receipt
+from pipeline.provider import Provider
+from pipeline.results import merge
+from pipeline.start import Starter
+from pipeline.workspace import Workspace
+
+MOST = 300.0  # seconds; the longest pause between polls of a service that does not answer
+
+
+@dataclass
+class Watch:
+    """One command's view of the jobs. `show` gets the ledger after each round; `say` gets news."""
+
+    ws: Workspace
+    provider: Provider
+    starter: Callable[[Ledger], Starter]
+    show: Callable[[Ledger], None]
+    poll: float | None = None  # seconds between rounds; None: the provider's own
+    said: set[str] = field(default_factory=set)
+
+    def results(self, wait: bool) -> Counter[str]:
+        """Poll until every job has ended (once, without `wait`), then merge. Raises UnfinishedError."""
+        quiet = 0
+        while True:
+            try:
+                with lock(self.ws.lock, "results"):
+                    ledger = Ledger(self.ws)
+                    self._round(ledger)
+                    if all(receipt.settled for receipt in ledger):
+                        return merge(self.ws, ledger, self.provider, self.starter(ledger).say)
+                quiet = 0
+            except (Busy, UnfinishedError) as error:
+                if not wait:
+                    raise UnfinishedError(f"{error}; run `make results` again") from error
+                self._once(str(error))
+                quiet += 1
+            if not wait:
+                raise UnfinishedError(f"{standing(ledger)}; run `make results` again, or with WAIT=1 to wait")
+            self._pause(quiet)
+
+    def _round(self, ledger: Ledger) -> None:
+        started = [receipt for receipt in ledger if receipt.ref]
+        if not started:
+            raise IncompleteError("nothing was submitted yet; run `make submit`")
+        trouble = None
+        for receipt in started:
+            try:
+                self._visit(ledger, receipt)
+            except Busy as busy:  # the other jobs are still visited
+                trouble = trouble or busy
+        self.show(ledger)
+        if trouble:
+            raise trouble
+        if all(receipt.settled for receipt in started) and len(started) < len(list(ledger)):
+            raise IncompleteError("a submit was interrupted; run `make submit` to finish it")
+
+    def _visit(self, ledger: Ledger, receipt: Receipt) -> None:
+        """One look at one job: its status, a second job of it, and its output once it ended."""
+        if receipt.settled:
+            return
+        starter = self.starter(ledger)
+        if receipt.ended is None:
+            receipt = self._poll(ledger, receipt, starter)
+            if receipt.doubtful:
+                receipt = starter.look(receipt)
+        if receipt.ended is not None:
+            clock = starter.clock
+            clock.patiently(lambda: collect(ledger, receipt, self.provider, clock, starter.say), tries=3)
+
+    def _poll(self, ledger: Ledger, receipt: Receipt, starter: Starter) -> Receipt:
+        status = starter.clock.patiently(lambda: self.provider.poll(receipt.ref), tries=3)
+        if status.warning:
+            self._once(f"{receipt.shard}: {status.warning}")
+        news = {"state": status.state, "raw": status.raw, "done": status.done, "error": status.error}
+        if status.ended:
+            news["ended"] = starter.clock.now()
+        if any(getattr(receipt, name) != value for name, value in news.items()):
+            receipt = ledger.save(receipt, **news)
+        return receipt
+
+    def _once(self, text: str) -> None:
+        if text not in self.said:
+            self.said.add(text)
+            self.starter(Ledger(self.ws)).say(text)
+
+    def _pause(self, quiet: int) -> None:
+        shortest, longest = self.provider.limits("").poll
+        pause = self.poll if self.poll is not None else shortest
+        if quiet:
+            pause = min(max(pause, 1.0) * 2**quiet, max(longest, MOST))
+        self.starter(Ledger(self.ws)).clock.sleep(pause)
+
+
+def standing(ledger: Ledger) -> str:
+    """`2 of 3 jobs are still running (1,200 of 3,000 requests done)`."""
+    jobs = [receipt for receipt in ledger if receipt.ref]
+    running = [receipt for receipt in jobs if not receipt.settled]
+    done = sum(receipt.requests if receipt.settled else receipt.done or 0 for receipt in jobs)
+    total = sum(receipt.requests for receipt in jobs)
+    are = "is" if len(running) == 1 else "are"
+    plural = "" if len(jobs) == 1 else "s"
+    return (
+        f"{len(running)} of {len(jobs)} job{plural} {are} still running ({done:,} of {total:,} requests done)"
+    )

@@ -1,0 +1,43 @@
+"""The folder of one run with one provider, and the names of the files in it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import InputError
+
+RUNS = Path("data/runs")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """`data/runs/<RUN>/<PROVIDER>`. Shards, jobs and outputs are paid for; the rest is free to rebuild."""
+
+    run: str
+    provider: str
+
+    @classmethod
+    def of(cls, run: str, provider: str) -> Workspace:
+        for name, value in (("RUN", run), ("PROVIDER", provider)):
+            if not NAME.fullmatch(value):
+                raise InputError(
+                    f"{name}={value!r} is no name: letters, digits, '.', '_' and '-', 64 at most"
+                )
+        return cls(run, provider)
+
+    @property
+    def root(self) -> Path:
+        return RUNS / self.run / self.provider
+
+    settings = property(lambda self: self.root / "settings")
+    batch = property(lambda self: self.root / "batch.jsonl")
+    index = property(lambda self: self.root / "index.jsonl")
+    submitted = property(lambda self: self.root / "submitted.json")
+    results = property(lambda self: self.root / "results.jsonl")
+    shards = property(lambda self: self.root / "shards")
+    jobs = property(lambda self: self.root / "jobs")
+    outputs = property(lambda self: self.root / "outputs")
+    lock = property(lambda self: self.root / ".lock")

@@ -1,0 +1,99 @@
+"""Lines of the OpenAI chat-completions batch format, which most services share.
+
+request   {"custom_id": str, "body": {"model", "messages", ...}}
+output    {"custom_id": str, "response": {"status_code": int, "body": {chat.completion}}}
+error     {"custom_id": str, "error": {"message", "code"} | str}
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from pipeline.provider import Result
+
+
+def encode(request: Mapping[str, Any]) -> bytes:
+    """The request as one line. Keys of the body are sorted: equal requests are equal bytes."""
+    body = orjson.dumps(request["body"], option=orjson.OPT_SORT_KEYS)
+    return b'{"custom_id":' + orjson.dumps(request["custom_id"]) + b',"body":' + body + b"}"
+
+
+def decode(line: bytes) -> Result:
+    """Any line of an output or error file; a line that makes no sense is a Result without custom_id."""
+    row = _object(line)
+    if row is None:
+        return Result(None, False, error=_error("the line is not a JSON object"))
+    custom_id = row.get("custom_id") if isinstance(row.get("custom_id"), str) else None
+    response = _dict(row.get("response"))
+    body = _object(response.get("body")) or {}
+    if body.get("choices") and response.get("status_code", 200) == 200:
+        return _answer(custom_id, body)
+    return Result(custom_id, False, error=_failure(row, response, body))
+
+
+def _answer(custom_id: str | None, body: dict) -> Result:
+    choice = _dict(body["choices"][0]) if isinstance(body["choices"], list) else {}
+    message = _dict(choice.get("message"))
+    text = message.get("content")
+    ok = isinstance(text, str) and bool(text.strip())
+    refusal = message.get("refusal")
+    return Result(
+        custom_id,
+        ok,
+        text=text if ok else None,
+        error=None
+        if ok
+        else _error(refusal or "the answer has no text", "refusal" if refusal else "no_content"),
+        finish_reason=_text(choice.get("finish_reason")),
+        model=_text(body.get("model")),
+        usage=body["usage"] if isinstance(body.get("usage"), dict) else None,
+    )
+
+
+def _failure(row: dict, response: dict, body: dict) -> dict[str, Any]:
+    """Services put the reason in one of three places, as an object or as a string."""
+    status = response.get("status_code")
+    for reason in (row.get("error"), body.get("error"), body.get("message"), response.get("body")):
+        if isinstance(reason, dict) and reason:
+            return _error(
+                reason.get("message") or orjson.dumps(reason).decode(), reason.get("code") or status
+            )
+        if isinstance(reason, str) and reason:
+            return _error(reason, status)
+    return _error("no answer and no reason given", status)
+
+
+def _error(message: object, code: object = None) -> dict[str, Any]:
+    return {"message": str(message), "code": None if code is None else str(code)}
+
+
+def _object(value: object) -> dict | None:
+    """A JSON object given as bytes, as a string or as itself."""
+    if isinstance(value, bytes | str):
+        try:
+            value = orjson.loads(value)
+        except ValueError:
+            value = _lenient(value)
+    return value if isinstance(value, dict) else None
+
+
+def _lenient(value: bytes | str) -> object:
+    """What strict JSON refuses and services send: half an emoji as a lone surrogate, NaN in a number."""
+    try:
+        text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+        plain = json.dumps(json.loads(text), ensure_ascii=False).encode("utf-8", "replace")
+        return json.loads(plain)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _dict(value: object) -> dict:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
