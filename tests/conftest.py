@@ -1,0 +1,62 @@
+"""What every test stands on: a folder of its own, no network but loopback, no key by accident."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import orjson
+import pytest
+
+from pipeline.batch import batch
+from pipeline.prompt import Prompt
+from pipeline.workspace import Workspace
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(autouse=True)
+def alone(tmp_path, monkeypatch):
+    """Run in an empty folder, without the variables of the person who runs the tests."""
+    for name in ("TOGETHER_API_KEY", "TOGETHER_BASE_URL", "RUN", "PROVIDER", "TRANSCRIPTS", "LOCAL_MODEL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def loopback_only(monkeypatch):
+    """A connection to anywhere else is a failure."""
+    connect = socket.socket.connect
+
+    def guarded(self, address):
+        if self.family != socket.AF_UNIX and address[0] not in ("127.0.0.1", "::1", "localhost"):
+            raise AssertionError(f"a test tried to reach {address[0]}")
+        return connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture
+def ws() -> Workspace:
+    return Workspace.of("test", "fake")
+
+
+@pytest.fixture
+def make_batch(ws, tmp_path):
+    """`make_batch("a", "b")` writes batch.jsonl with one request for each id."""
+
+    def make(*ids: str, system: str = "", workspace: Workspace = ws) -> None:
+        path = tmp_path / "talks.jsonl"
+        write_jsonl(path, [{"id": name, "title": name.upper(), "text": f"words of {name}"} for name in ids])
+        batch(workspace, [path], Prompt("m", system=system))
+
+    return make
+
+
+def write_jsonl(path: Path, records: list) -> Path:
+    path.write_bytes(b"".join(orjson.dumps(record) + b"\n" for record in records))
+    return path
+
+
+def read_jsonl(path: Path) -> list:
+    return [orjson.loads(line) for line in path.read_bytes().split(b"\n") if line]
