@@ -176,7 +176,9 @@ def submit(
         )
     if not no_new_jobs:
         sent = f"{done['sent_now']:,} sent now" if done["sent_now"] else "nothing to send"
-        click.echo(f"{sent}; {done['requests']:,} requests in {len(done['jobs'])} jobs; next: `make results`")
+        click.echo(
+            f"{sent}; {done['requests']:,} requests in {len(done['jobs'])} job(s); next: `make results`"
+        )
 
 
 @main.command()

@@ -99,7 +99,9 @@ class Fake(Provider):
         job = self._job(ref)
         if job["state"] == "running":
             job["state"] = self.service.ending
-        return self.service.call("poll", lambda: Status(job["state"], raw=job["state"], done=len(job["names"])))
+        return self.service.call(
+            "poll", lambda: Status(job["state"], raw=job["state"], done=len(job["names"]))
+        )
 
     def fetch(self, ref: Mapping[str, Any]) -> Iterator[Download]:
         rows = [self.service.answer(name) for name in reversed(self._job(ref)["names"])]
@@ -113,7 +115,13 @@ class Fake(Provider):
         """A job, as the service makes it; also what a stranger does by hand."""
         number = len(self.service.jobs) + 1
         names = [orjson.loads(line)["custom_id"] for line in self.service.files[file].splitlines()]
-        job = {"id": f"job-{number}", "file": file, "state": "running", "names": names, "created": f"{number:04d}"}
+        job = {
+            "id": f"job-{number}",
+            "file": file,
+            "state": "running",
+            "names": names,
+            "created": f"{number:04d}",
+        }
         self.service.jobs.append(job)
         return job["id"]
 
@@ -126,7 +134,11 @@ class Fake(Provider):
 
 def _ok(name: str) -> dict[str, Any]:
     message = {"role": "assistant", "content": f"answer to {name}"}
-    body = {"model": "m", "choices": [{"message": message, "finish_reason": "stop"}], "usage": {"total_tokens": 3}}
+    body = {
+        "model": "m",
+        "choices": [{"message": message, "finish_reason": "stop"}],
+        "usage": {"total_tokens": 3},
+    }
     return {"custom_id": name, "response": {"status_code": 200, "body": body}}
 
 
