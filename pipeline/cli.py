@@ -58,9 +58,7 @@ def variable(name: str, *flags: str, **kwargs: Any) -> Callable:
 
 def workspace(command: Callable) -> Callable:
     run = variable("RUN", "--run", default="default", show_default=True, help="Name of the run.")
-    provider = variable(
-        "PROVIDER", "--provider", default="together", show_default=True, help="Plugin to use."
-    )
+    provider = variable("PROVIDER", "--provider", default="together", show_default=True, help="Plugin to use.")
     return run(provider(command))
 
 
@@ -68,9 +66,7 @@ def inputs(command: Callable) -> Callable:
     """What decides the content of a batch."""
     options = [
         click.argument("transcripts", nargs=-1, type=click.Path(path_type=Path)),
-        variable(
-            "TRANSCRIPTS", "--transcripts", "words", default="data/transcripts", help="Files or folders."
-        ),
+        variable("TRANSCRIPTS", "--transcripts", "words", default="data/transcripts", help="Files or folders."),
         variable("MODEL", "--model", default="", help="Model; the provider's own default without it."),
         variable("PROMPT", "--prompt", default="", help="File with the system prompt."),
         variable("TEMPLATE", "--template", default="", help="File with the user message; {{ text }} in it."),
@@ -124,9 +120,7 @@ def batch(
         raise InputError(f"{provider} has no default model; name one: `make batch MODEL=…`")
     fields = {name: value for name, value in sampling.items() if value is not None}
     fields |= prompts.extra(extra)
-    asked = prompts.Prompt(
-        model, prompts.load(prompt, "PROMPT"), prompts.template(template), max_tokens, fields
-    )
+    asked = prompts.Prompt(model, prompts.load(prompt, "PROMPT"), prompts.template(template), max_tokens, fields)
     with lock(ws.lock, "batch"):
         count = batch(ws, list(transcripts) or paths(words), asked)
     click.echo(f"{count:,} requests for {model}: {ws.batch}")
@@ -176,17 +170,13 @@ def submit(
         )
     if not no_new_jobs:
         sent = f"{done['sent_now']:,} sent now" if done["sent_now"] else "nothing to send"
-        click.echo(
-            f"{sent}; {done['requests']:,} requests in {len(done['jobs'])} job(s); next: `make results`"
-        )
+        click.echo(f"{sent}; {done['requests']:,} requests in {len(done['jobs'])} job(s); next: `make results`")
 
 
 @main.command()
 @starting
 @variable("WAIT", "--wait", is_flag=True, help="Poll until every job has ended.")
-@variable(
-    "POLL", "--poll", type=click.FloatRange(0), help="Seconds between polls; the provider's own without it."
-)
+@variable("POLL", "--poll", type=click.FloatRange(0), help="Seconds between polls; the provider's own without it.")
 @variable("STRICT", "--strict", is_flag=True, help="Exit 3 if a request has no answer.")
 def results(run: str, provider: str, settle: float, wait: bool, poll: float | None, strict: bool) -> None:
     """Collect the output of the jobs, one line per request (free)."""
@@ -259,9 +249,7 @@ def cancel(run: str, provider: str, settle: float) -> None:
     with lock(ws.lock, "cancel"):
         ledger = Ledger(ws)
         count = cancel(ledger, plugin, Starter(ledger, plugin, Clock(), _say, settle), _say)
-    click.echo(
-        f"{count} jobs asked to end; `make results` fetches what they finished" if count else "no job runs"
-    )
+    click.echo(f"{count} jobs asked to end; `make results` fetches what they finished" if count else "no job runs")
 
 
 @main.command()

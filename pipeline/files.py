@@ -69,9 +69,7 @@ def lock(path: Path, who: str) -> Iterator[None]:
         except BlockingIOError:
             stream.seek(0)
             holder = stream.read(80).strip() or "another command"
-            raise UnfinishedError(
-                f"{path.parent} is in use by {holder}; run this again when it is done"
-            ) from None
+            raise UnfinishedError(f"{path.parent} is in use by {holder}; run this again when it is done") from None
         stream.truncate(0)
         stream.write(f"`{who}` (process {os.getpid()})")
         stream.flush()

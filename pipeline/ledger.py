@@ -100,9 +100,7 @@ class Ledger:
         """The lines of the shard as they were sent. Raises DamagedError if they are not."""
         path, whole = self.ws.shards / f"{receipt.shard}.jsonl", hashlib.sha256()
         if not path.exists():
-            raise DamagedError(
-                f"{path} is missing, and {receipt.requests} requests with it; restore the file"
-            )
+            raise DamagedError(f"{path} is missing, and {receipt.requests} requests with it; restore the file")
         with path.open("rb", buffering=BUFFER) as stream:
             for line in stream:
                 whole.update(line)

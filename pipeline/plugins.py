@@ -38,9 +38,7 @@ def _load(name: str) -> Provider:
     except PipelineError:
         raise
     except Exception as error:  # a stranger's code: whatever it raises is about that plugin
-        raise InputError(
-            f"provider {name!r} does not load: {type(error).__name__}: {clean(error)}"
-        ) from error
+        raise InputError(f"provider {name!r} does not load: {type(error).__name__}: {clean(error)}") from error
     if not isinstance(found, Provider):
         raise InputError(f"provider {name!r} gave {type(found).__name__}, not a pipeline.provider.Provider")
     return found

@@ -45,9 +45,7 @@ def load(path: str, variable: str) -> str:
         why = "not UTF-8" if isinstance(error, UnicodeDecodeError) else error.strerror
         raise InputError(f"{path}: {why}; name a text file in {variable}=") from None
     if not text:
-        raise InputError(
-            f"{path}: the file is empty; write the prompt into it, or name another in {variable}="
-        )
+        raise InputError(f"{path}: the file is empty; write the prompt into it, or name another in {variable}=")
     return text
 
 
@@ -58,13 +56,9 @@ def template(path: str) -> str:
         for name in PLACE.findall(line):
             if name not in NAMES:
                 known = ", ".join(NAMES)
-                raise InputError(
-                    f"{path}:{number}: {{{{ {name} }}}} is no field of a transcript; use {known}"
-                )
+                raise InputError(f"{path}:{number}: {{{{ {name} }}}} is no field of a transcript; use {known}")
     if "text" not in PLACE.findall(text):
-        raise InputError(
-            f"{path}: the template has no {{{{ text }}}}, so no transcript would be sent; add it"
-        )
+        raise InputError(f"{path}: the template has no {{{{ text }}}}, so no transcript would be sent; add it")
     return text
 
 

@@ -105,9 +105,7 @@ def _scan(
                 result = provider.decode(line)
                 name = result.custom_id
                 if name not in keys:
-                    why = (
-                        "no custom_id" if name is None else f"custom_id {name!r} was not asked in this shard"
-                    )
+                    why = "no custom_id" if name is None else f"custom_id {name!r} was not asked in this shard"
                     odd.add(f"{path}:{number}", f"{why}; the line is kept there and not used")
                 else:
                     if name in seen:
@@ -155,9 +153,7 @@ def _answer(
     return receipts[number], provider.decode(stream.readline())
 
 
-def _row(
-    carried: dict[str, Any], receipt: Receipt, result: Result | None, provider: Provider
-) -> dict[str, Any]:
+def _row(carried: dict[str, Any], receipt: Receipt, result: Result | None, provider: Provider) -> dict[str, Any]:
     if result is None:
         outcome, why = UNANSWERED[receipt.state]
         reason = f"{why}: {receipt.error}" if receipt.error else why

@@ -41,9 +41,7 @@ class Starter:
             handle = self.clock.patiently(lambda: self.provider.stage(shard))
             receipt = self.ledger.save(receipt, state="uploaded", handle=handle)
         there = self.clock.patiently(lambda: self.provider.find(shard, receipt.handle))
-        strangers = [
-            job for job in there if job.ref["id"] not in self.ledger.job_ids() and job.state != "failed"
-        ]
+        strangers = [job for job in there if job.ref["id"] not in self.ledger.job_ids() and job.state != "failed"]
         late = [job for job in strangers if receipt.doubtful and job.ref["id"] not in receipt.known]
         if late:
             return self._keep(receipt, late)
@@ -62,9 +60,7 @@ class Starter:
         if receipt.ref:
             return receipt
         if not repeats:
-            raise UnfinishedError(
-                f"{name}: the service takes no start; nothing is paid; run `make submit` later"
-            )
+            raise UnfinishedError(f"{name}: the service takes no start; nothing is paid; run `make submit` later")
         return self.start(receipt, repeats - 1)
 
     def recover(self, receipt: Receipt) -> Receipt:
@@ -125,9 +121,7 @@ class Starter:
 
     def _adopt(self, receipt: Receipt, job: Found) -> Receipt:
         self.say(f"{receipt.shard}: took over job {job.ref['id']} ({job.state}); nothing was paid again")
-        return self.ledger.save(
-            receipt, state="running", ref=dict(job.ref), ended=None, done=None, error=None
-        )
+        return self.ledger.save(receipt, state="running", ref=dict(job.ref), ended=None, done=None, error=None)
 
     def _keep(self, receipt: Receipt, jobs: list[Found]) -> Receipt:
         """One job stays; the others are written down before they are cancelled."""

@@ -68,8 +68,4 @@ def _next(ws: Workspace, ledger: Ledger) -> str:
         return "`make results` collects the answers"
     counts = outcomes(ws)
     failed = sum(counts.values()) - counts["ok"]
-    return (
-        f"`make submit RETRY=1` sends the {failed:,} without an answer again"
-        if failed
-        else "nothing: complete"
-    )
+    return f"`make submit RETRY=1` sends the {failed:,} without an answer again" if failed else "nothing: complete"

@@ -110,6 +110,4 @@ def standing(ledger: Ledger) -> str:
     total = sum(receipt.requests for receipt in jobs)
     are = "is" if len(running) == 1 else "are"
     plural = "" if len(jobs) == 1 else "s"
-    return (
-        f"{len(running)} of {len(jobs)} job{plural} {are} still running ({done:,} of {total:,} requests done)"
-    )
+    return f"{len(running)} of {len(jobs)} job{plural} {are} still running ({done:,} of {total:,} requests done)"

@@ -23,9 +23,7 @@ class Workspace:
     def of(cls, run: str, provider: str) -> Workspace:
         for name, value in (("RUN", run), ("PROVIDER", provider)):
             if not NAME.fullmatch(value):
-                raise InputError(
-                    f"{name}={value!r} is no name: letters, digits, '.', '_' and '-', 64 at most"
-                )
+                raise InputError(f"{name}={value!r} is no name: letters, digits, '.', '_' and '-', 64 at most")
         return cls(run, provider)
 
     @property

@@ -45,9 +45,7 @@ def _answer(custom_id: str | None, body: dict) -> Result:
         custom_id,
         ok,
         text=text if ok else None,
-        error=None
-        if ok
-        else _error(refusal or "the answer has no text", "refusal" if refusal else "no_content"),
+        error=None if ok else _error(refusal or "the answer has no text", "refusal" if refusal else "no_content"),
         finish_reason=_text(choice.get("finish_reason")),
         model=_text(body.get("model")),
         usage=body["usage"] if isinstance(body.get("usage"), dict) else None,
@@ -59,9 +57,7 @@ def _failure(row: dict, response: dict, body: dict) -> dict[str, Any]:
     status = response.get("status_code")
     for reason in (row.get("error"), body.get("error"), body.get("message"), response.get("body")):
         if isinstance(reason, dict) and reason:
-            return _error(
-                reason.get("message") or orjson.dumps(reason).decode(), reason.get("code") or status
-            )
+            return _error(reason.get("message") or orjson.dumps(reason).decode(), reason.get("code") or status)
         if isinstance(reason, str) and reason:
             return _error(reason, status)
     return _error("no answer and no reason given", status)

@@ -63,9 +63,7 @@ class Together(Provider):
         self._connected: Any = None
 
     def limits(self, model: str) -> Limits:
-        return Limits(
-            max_requests=50_000, max_bytes=100_000_000, max_line_bytes=10_000_000, poll=(30.0, 60.0)
-        )
+        return Limits(max_requests=50_000, max_bytes=100_000_000, max_line_bytes=10_000_000, poll=(30.0, 60.0))
 
     def encode(self, request: Mapping[str, Any]) -> bytes:
         return chat.encode(request)
@@ -98,9 +96,7 @@ class Together(Provider):
     def start(self, shard: Shard, handle: Mapping[str, Any]) -> dict[str, Any]:
         client = self._client  # a key that cannot be sent is refused before anything is in doubt
         with starting():
-            answer = client.batches.create(
-                endpoint=ENDPOINT, input_file_id=handle["file_id"], timeout=TIMEOUT
-            )
+            answer = client.batches.create(endpoint=ENDPOINT, input_file_id=handle["file_id"], timeout=TIMEOUT)
             return _ref(answer.job, shard)
 
     def poll(self, ref: Mapping[str, Any]) -> Status:

@@ -99,9 +99,7 @@ class Fake(Provider):
         job = self._job(ref)
         if job["state"] == "running":
             job["state"] = self.service.ending
-        return self.service.call(
-            "poll", lambda: Status(job["state"], raw=job["state"], done=len(job["names"]))
-        )
+        return self.service.call("poll", lambda: Status(job["state"], raw=job["state"], done=len(job["names"])))
 
     def fetch(self, ref: Mapping[str, Any]) -> Iterator[Download]:
         rows = [self.service.answer(name) for name in reversed(self._job(ref)["names"])]

@@ -38,9 +38,7 @@ def collect(ws, service, time):
     def run(wait=True, said=None):
         provider = Fake(service)
         say = (said if said is not None else []).append
-        watch = Watch(
-            ws, provider, lambda ledger: Starter(ledger, provider, time.clock, say), lambda ledger: None
-        )
+        watch = Watch(ws, provider, lambda ledger: Starter(ledger, provider, time.clock, say), lambda ledger: None)
         watch.results(wait)
         return {row["custom_id"]: row["outcome"] for row in read_jsonl(ws.results)}
 
@@ -255,9 +253,7 @@ def test_retry_sends_only_what_failed(make_batch, service, send, collect):
     assert len(service.jobs) == 4
 
 
-def test_a_retry_of_a_whole_shard_does_not_take_the_old_job_for_the_new_one(
-    make_batch, service, send, collect
-):
+def test_a_retry_of_a_whole_shard_does_not_take_the_old_job_for_the_new_one(make_batch, service, send, collect):
     make_batch("a")
     service.ending, service.answer = "failed", lambda name: None
     send()

@@ -48,9 +48,7 @@ def sources(inputs: list[Path]) -> list[tuple[Path, str]]:
         if not path.is_file():
             raise InputError(f"{path}: no such file or folder; name it in TRANSCRIPTS=")
         if path.suffix.lower() not in READERS:
-            raise InputError(
-                f"{path}: no reader for {path.suffix or 'a file without a suffix'}; takes {TAKES}"
-            )
+            raise InputError(f"{path}: no reader for {path.suffix or 'a file without a suffix'}; takes {TAKES}")
     return found
 
 

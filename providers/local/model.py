@@ -59,9 +59,7 @@ def load() -> Chat:
     import xllamacpp
 
     server = xllamacpp.Server(_params(xllamacpp, path))
-    return lambda body: server.handle_chat_completions(
-        {"temperature": 0, "seed": 1, "cache_prompt": False, **body}
-    )
+    return lambda body: server.handle_chat_completions({"temperature": 0, "seed": 1, "cache_prompt": False, **body})
 
 
 def _params(library: Any, path: Path) -> Any:
