@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-from pipeline.errors import Ambiguous, Busy, Rejected, clean
+from pipeline.errors import Ambiguous, Busy, PipelineError, Rejected, clean
 from pipeline.hookspecs import hookimpl
 from pipeline.provider import Download, Found, Limits, Provider, Shard, Status
 from providers import chat
@@ -197,7 +197,6 @@ def base_url() -> str | None:
 @contextmanager
 def speaking(what: str) -> Iterator[None]:
     """Errors of a call that is safe to repeat, as Rejected or Busy."""
-    import httpx
     import together
 
     try:
@@ -206,7 +205,9 @@ def speaking(what: str) -> Iterator[None]:
         raise Missing(_text(what, error)) from None
     except together.APIStatusError as error:
         raise _refusal(what, error, error.status_code in CERTAIN) from None
-    except (together.TogetherError, httpx.HTTPError, httpx.StreamError) as error:
+    except (PipelineError, OSError):
+        raise
+    except Exception as error:  # httpx's own, and whatever the SDK stumbles over in an odd answer
         raise Busy(_text(what, error)) from None
 
 
