@@ -12,7 +12,7 @@ import orjson
 
 import schemas
 from pipeline import transcripts
-from pipeline.files import atomic
+from pipeline.files import atomic, escape
 from pipeline.prompt import Prompt
 from pipeline.validate import Faults, blame
 from pipeline.workspace import Workspace
@@ -37,7 +37,7 @@ def batch(ws: Workspace, inputs: list[Path], prompt: Prompt) -> int:
             request = {"custom_id": name, "body": prompt.body(transcript)}
             if not schemas.is_valid("request")(request):
                 blame(ws.batch, len(seen), schemas.faults("request", request), faults)
-            requests.write(orjson.dumps(request))
+            requests.write(escape(orjson.dumps(request)))
             requests.write(b"\n")
             index.write(orjson.dumps(_carried(name, transcript)))
             index.write(b"\n")

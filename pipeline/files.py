@@ -17,6 +17,10 @@ BUFFER = 1 << 20
 MAX_LINE = 64 << 20  # bytes; a longer line is no transcript, and would be held in memory whole
 
 
+# Services that split on these would cut a line in two; inside JSON they only stand in strings.
+ESCAPED = {"\u2028".encode(): b"\\u2028", "\u2029".encode(): b"\\u2029", "\u0085".encode(): b"\\u0085"}
+
+
 @contextmanager
 def atomic(path: Path) -> Iterator[BinaryIO]:
     """A stream to a file that appears, whole and durable, only when the block ends well."""
@@ -46,6 +50,14 @@ def write_json(path: Path, value: Any) -> None:
     """Replace a small JSON file whole."""
     with atomic(path) as stream:
         stream.write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+
+
+def escape(line: bytes) -> bytes:
+    """A line of JSON that every reader takes for one line."""
+    for raw, escaped in ESCAPED.items():
+        if raw in line:
+            line = line.replace(raw, escaped)
+    return line
 
 
 def lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:

@@ -7,21 +7,14 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
 
-from pipeline.files import BUFFER, atomic, publish
+from pipeline.files import BUFFER, atomic, escape, publish
 from pipeline.ledger import Ledger, Receipt
 from pipeline.provider import Limits, Provider
-
-# Servers that split on these would cut a line in two; inside JSON they only stand in strings.
-ESCAPED = {"\u2028".encode(): b"\\u2028", "\u2029".encode(): b"\\u2029", "\u0085".encode(): b"\\u0085"}
 
 
 def encode(provider: Provider, request: dict) -> bytes:
     """The request as the line that is sent."""
-    line = provider.encode(request)
-    for raw, escaped in ESCAPED.items():
-        if raw in line:
-            line = line.replace(raw, escaped)
-    return line
+    return escape(provider.encode(request))
 
 
 def split(lines: Iterable[bytes], limits: Limits) -> Iterator[tuple[int, bytes]]:

@@ -1,0 +1,203 @@
+"""From transcripts to batch.jsonl: the bytes, the ids, and one clear line for everything that is wrong."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline import transcripts
+from pipeline.batch import FITS, batch, custom_id
+from pipeline.cli import main
+from pipeline.prompt import Prompt
+from pipeline.transcripts.jsonl import from_segments
+from pipeline.workspace import Workspace
+from tests.conftest import ROOT, read_jsonl, write_jsonl
+
+GOLDEN = ROOT / "tests" / "golden"
+
+
+@pytest.fixture
+def run(capsys):
+    """`run("batch", ...)` is the command; returns its exit code, standard output and standard error."""
+
+    def command(*words):
+        code = 0
+        try:
+            main([str(word) for word in words])
+        except SystemExit as leave:
+            code = leave.code
+        return code, *capsys.readouterr()
+
+    return command
+
+
+def test_golden_byte_for_byte(ws, monkeypatch):
+    monkeypatch.chdir(GOLDEN)
+    monkeypatch.setattr("pipeline.workspace.RUNS", ws.root.absolute())
+    prompt = Prompt("model-x", "Be brief.", "{{ title }} of {{ show }}:\n\n{{ text }}", 4000, {"temperature": 0.5})
+    batch(ws, transcripts.paths("talks.jsonl notes"), prompt)
+    assert ws.batch.read_bytes() == (GOLDEN / "batch.jsonl").read_bytes()
+    assert ws.index.read_bytes() == (GOLDEN / "index.jsonl").read_bytes()
+
+
+def test_without_a_template_the_user_message_is_the_text(ws, tmp_path):
+    talks = write_jsonl(tmp_path / "t.jsonl", [{"id": "episode-id", "text": "words"}])
+    batch(ws, [talks], Prompt("m", "sys"))
+    messages = [{"role": "system", "content": "sys"}, {"role": "user", "content": "words"}]
+    body = {"model": "m", "messages": messages, "max_tokens": 4000}
+    assert read_jsonl(ws.batch) == [{"custom_id": "episode-id", "body": body}]
+
+
+@pytest.mark.parametrize(
+    ("name", "made"),
+    [
+        ("episode-1_B", "episode-1_B"),
+        ("a" * 64, "a" * 64),
+        ("Über den Fluss", "Uber-den-Fluss-"),
+        ("show/2024/ep 1", "show-2024-ep-1-"),
+        ("日本語", ""),
+    ],
+)
+def test_custom_id_is_the_id_or_a_slug_with_a_hash(name, made):
+    assert custom_id(name).startswith(made)
+    assert FITS.fullmatch(custom_id(name))
+    assert (custom_id(name) == name) == (made == name)
+
+
+@given(st.text(min_size=1), st.text(min_size=1))
+def test_custom_ids_fit_and_tell_ids_apart(one, other):
+    assert FITS.fullmatch(custom_id(one))
+    assert (custom_id(one) == custom_id(other)) == (one == other)
+
+
+def test_ids_that_differ_by_case_are_two(ws, tmp_path):
+    talks = write_jsonl(tmp_path / "t.jsonl", [{"id": "A", "text": "x"}, {"id": "a", "text": "x"}])
+    assert batch(ws, [talks], Prompt("m")) == 2
+
+
+def test_text_is_made_from_segments():
+    said = [("Ana", "Hello"), ("Ana", " there."), ("Ben", "Hi."), (None, "Yes."), ("Ana", "")]
+    assert (
+        from_segments([{"speaker": who, "text": words} for who, words in said])
+        == "Ana: Hello there.\n\nBen: Hi. Yes."
+    )
+
+
+def test_files_folders_quotes_and_patterns(tmp_path):
+    (tmp_path / "my talks" / "deep").mkdir(parents=True)
+    for name in ("a.txt", "my talks/b.md", "my talks/deep/c.TXT", "my talks/.hidden.txt", "my talks/x.pdf"):
+        (tmp_path / name).write_text("words")
+    found = lambda words: [stem for _, stem in transcripts.sources(transcripts.paths(words))]  # noqa: E731
+    assert found("my talks") == ["b", "deep/c"]
+    assert found("'my talks' a.txt") == ["b", "deep/c", "a"]
+    assert found("*.txt") == ["a"]
+
+
+BAD = {
+    "broken JSON": (b'{"id": "a", "text": "x"}\n{"id": "b",\n', "talks.jsonl:2: not JSON"),
+    "missing field": (b'{"id": "a"}\n', "talks.jsonl:1: $: 'text' or 'segments' is required"),
+    "wrong type": (b'\n{"id": "a", "text": 7}\n', "talks.jsonl:2: $.text: 7 is not of type 'string'"),
+    "unknown field": (b'{"id": "a", "text": "x", "body": "y"}\n', "'body' was unexpected"),
+    "duplicate id": (
+        b'{"id": "a", "text": "x"}\n{"id": "b", "text": "x"}\n{"id": "a", "text": "x"}\n',
+        "talks.jsonl:3: $.id: 'a' is also the id at talks.jsonl:1",
+    ),
+    "control character": (b'{"id": "a\\u0007", "text": "x"}\n', "talks.jsonl:1: $.id: "),
+    "blank text": (b'{"id": "a", "text": " "}\n', "talks.jsonl:1: $.text: "),
+    "scalar": (b"7\n", "talks.jsonl:1: $: "),
+    "NaN": (b'{"id": "a", "text": "x", "duration": NaN}\n', "talks.jsonl:1: not JSON"),
+    "lone surrogate": (b'{"id": "a", "text": "\\ud800"}\n', "talks.jsonl:1: not JSON"),
+    "deep nesting": (b'{"id": ' + b"[" * 100_000 + b"\n", "talks.jsonl:1: not JSON"),
+    "empty file": (b"", "talks.jsonl: no transcripts: the file is empty"),
+    "only blank lines": (b"\n \n", "talks.jsonl: no transcripts: the file is empty"),
+    "not UTF-8": (b'{"id": "a", "text": "\xff"}\n', "talks.jsonl:1: not UTF-8: byte 0xff at offset 21"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_one_clear_line_and_writes_nothing(name, run, tmp_path):
+    data, message = BAD[name]
+    (tmp_path / "talks.jsonl").write_bytes(data)
+    code, out, err = run("batch", "talks.jsonl", "--model", "m")
+    assert code == 2
+    assert message in err
+    assert err.count("\n") == 1
+    assert "run `make batch` again" in err
+    assert out == ""
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] in (
+        ["talks.jsonl", ".lock"],
+        ["talks.jsonl"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["nowhere.jsonl"], "nowhere.jsonl: no such file or folder; name it in TRANSCRIPTS="),
+        (["--transcripts", "nowhere/*.txt"], "nowhere/*.txt: no such file or folder"),
+        (["--transcripts", " "], "no input: name files or folders"),
+        (["--transcripts", "'a"], "No closing quotation"),
+        (["empty"], "empty: no transcripts in this folder; it takes .jsonl, .txt, .md"),
+        (["talk.srt"], "talk.srt: no reader for .srt; takes .jsonl, .txt, .md"),
+        (["blank.txt"], "blank.txt: no transcript: the file has no text"),
+        (["latin.txt"], "latin.txt:2: not UTF-8: byte 0xe9"),
+        (["a.txt", "a.md"], "a.md: $.id: 'a' is also the id at a.txt"),
+        (["a.txt", "--provider", "nope"], "no provider 'nope' is installed; PROVIDER may be: local, together"),
+        (["a.txt", "--run", "../x"], "RUN='../x' is no name"),
+        (["a.txt", "--prompt", "none.md"], "none.md: No such file or directory; name a text file in PROMPT="),
+        (["a.txt", "--template", "t.md"], "t.md:2: {{ who }} is no field of a transcript; use id, title"),
+        (["a.txt", "--template", "a.md"], "the template has no {{ text }}"),
+        (["a.txt", "--extra", "[1]"], "EXTRA must be a JSON object"),
+        (["a.txt", "--extra", '{"model": "x"}'], "EXTRA may not set model"),
+        (["a.txt", "--max-tokens", "0"], "0 is not in the range x>=1"),
+    ],
+)
+def test_a_wrong_call_is_one_clear_line(words, message, run, tmp_path):
+    (tmp_path / "empty").mkdir()
+    for name, data in {
+        "a.txt": b"x",
+        "a.md": b"x",
+        "talk.srt": b"x",
+        "blank.txt": b" \n",
+        "latin.txt": b"x\ncaf\xe9",
+    }.items():
+        (tmp_path / name).write_bytes(data)
+    (tmp_path / "t.md").write_text("{{ text }}\n{{ who }}")
+    code, _, err = run("batch", *words)
+    assert code == 2
+    assert message in err
+    assert err.count("\n") == 1
+    assert not list(tmp_path.rglob("batch.jsonl"))
+
+
+def test_at_most_twenty_faults_are_printed(run, tmp_path):
+    (tmp_path / "talks.jsonl").write_bytes(b"{}\n" * 50)
+    _, _, err = run("validate", "talks.jsonl")
+    assert err.count("talks.jsonl:") == 20
+    assert "and 80 more" in err
+
+
+def test_a_failed_batch_leaves_the_old_one(run, tmp_path):
+    talks = write_jsonl(tmp_path / "t.jsonl", [{"id": "a", "text": "x"}])
+    run("batch", talks, "--model", "m")
+    path = Workspace.of("default", "together").batch
+    before = path.read_bytes()
+    talks.write_bytes(b"{}\n")
+    assert run("batch", talks, "--model", "m")[0] == 2
+    assert path.read_bytes() == before
+
+
+def test_a_template_cannot_be_reached_from_a_transcript(ws, tmp_path):
+    talks = write_jsonl(tmp_path / "t.jsonl", [{"id": "a", "title": "T", "text": "{{ title }}"}])
+    batch(ws, [talks], Prompt("m", template="{{ text }}"))
+    assert orjson.loads(ws.batch.read_bytes())["body"]["messages"][0]["content"] == "{{ title }}"
+
+
+def test_what_is_written_is_nobody_elses_business(run, tmp_path):
+    talks = write_jsonl(tmp_path / "t.jsonl", [{"id": "a", "text": "x"}])
+    run("batch", talks, "--model", "m")
+    made = list((tmp_path / "data").rglob("*"))
+    assert made
+    assert all(path.stat().st_mode & 0o077 == 0 for path in made)

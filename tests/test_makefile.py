@@ -1,0 +1,231 @@
+"""Real make in a scratch copy, a real submit over a real socket, and the service's invoice."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT, read_jsonl, write_jsonl
+from tests.together_server import TogetherServer
+
+pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+
+
+class Make:
+    """`make("submit", RETRY=1)` in a copy of the project; returns the finished process."""
+
+    def __init__(self, root: Path, server: TogetherServer) -> None:
+        self.root, self.server = root, server
+        venv = root / "venv"
+        (venv / "bin").mkdir(parents=True)
+        python = venv / "bin" / "python"  # a link would lose the packages of the environment
+        python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+        python.chmod(0o755)
+        for stamp in ("installed", "installed-local", "installed-dev"):
+            (venv / stamp).touch()
+        self.env = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        self.env |= {"TOGETHER_API_KEY": "k-make", "TOGETHER_BASE_URL": server.url, "PYTHONPATH": str(root)}
+        self.env |= {"PYTHONDONTWRITEBYTECODE": "1", "SETTLE": "0", "VENV": "venv"}
+        self.talks("a", "b", "c")
+
+    def __call__(self, *goals: str, **variables: object) -> subprocess.CompletedProcess:
+        words = [
+            f"{name}={value}" for name, value in {"TRANSCRIPTS": "talks.jsonl", "POLL": 0, **variables}.items()
+        ]
+        return subprocess.run(
+            ["make", *goals, *words], cwd=self.root, env=self.env, capture_output=True, text=True, timeout=60
+        )
+
+    def talks(self, *ids: str) -> None:
+        write_jsonl(self.root / "talks.jsonl", [{"id": name, "text": f"words of {name}"} for name in ids])
+
+    def ok(self, *goals: str, **variables: object) -> subprocess.CompletedProcess:
+        done = self(*goals, **variables)
+        assert done.returncode == 0, done.stderr
+        return done
+
+    def refused(self, *goals: str, says: str, **variables: object) -> None:
+        done = self(*goals, **variables)
+        assert done.returncode == 2
+        assert says in done.stderr
+
+    def results(self, run: str = "default", provider: str = "together") -> dict[str, str]:
+        rows = read_jsonl(self.root / "data" / "runs" / run / provider / "results.jsonl")
+        return {row["id"]: row["outcome"] for row in rows}
+
+
+@pytest.fixture
+def make(tmp_path):
+    scratch = tmp_path / "copy"
+    keep = ("Makefile", "setup.cfg", "pyproject.toml", "pipeline", "providers", "schemas", "data")
+    for name in keep:
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
+        skip = {"ignore": shutil.ignore_patterns("runs", "__pycache__")} if (ROOT / name).is_dir() else {}
+        (scratch / name).parent.mkdir(parents=True, exist_ok=True)
+        copy(ROOT / name, scratch / name, **skip)
+    with TogetherServer() as server:
+        server.polls_needed = 0
+        yield Make(scratch, server)
+
+
+def test_the_rows_of_the_table_for_what_changes(make):
+    make.refused("results", says="3 of 3 requests were never submitted; run `make submit`")
+    assert make.server.requests == []
+    make.ok("submit")
+    make.ok("results")
+    assert make.server.invoice == [["a", "b", "c"]]
+    assert make.results() == {"a": "ok", "b": "ok", "c": "ok"}
+
+    # another prompt is refused, and back is free
+    make.refused("results", says="never submitted", PROMPT="data/prompts/demo.md")
+    make.refused("submit", says="already submitted with another body", PROMPT="data/prompts/demo.md")
+    make.ok("submit", "results")
+
+    # touched, rebuilt, cleaned: free
+    os.utime(make.root / "talks.jsonl")
+    make.ok("submit", "results")
+    make.ok("clean")
+    make.ok("submit", "results")
+    make.ok("-B", "results")
+    assert make.server.invoice == [["a", "b", "c"]]
+
+    # added: refused until it is sent, and only that one is; removed: one line fewer
+    make.talks("a", "b", "c", "d")
+    make.refused("results", says="1 of 4 requests were never submitted")
+    make.ok("submit", "results")
+    assert make.server.invoice[1:] == [["d"]]
+    make.talks("b", "d")
+    make.ok("submit", "results")
+    assert make.results() == {"b": "ok", "d": "ok"}
+    assert len(make.server.invoice) == 2
+
+    # REPLACE pays again, once
+    make.ok("submit", "results", PROMPT="data/prompts/demo.md", REPLACE=1)
+    make.ok("submit", "results", PROMPT="data/prompts/demo.md")
+    assert make.server.invoice[2:] == [["b", "d"]]
+
+
+def test_a_second_run_has_its_own_folder_and_the_first_stays_fresh(make):
+    make.ok("submit", "results")
+    make.ok("submit", "results", RUN="two", MODEL="other")
+    assert len(make.server.invoice) == 2
+    seen = len(make.server.requests)
+    make.ok("results")
+    assert len(make.server.requests) == seen
+
+
+def test_results_that_are_fresh_start_python_once(make):
+    make.ok("submit", "results")
+    done = make.ok("results", "--trace")
+    assert done.stdout.count("-m pipeline") == 1
+
+
+def test_failed_rows_are_lines_and_retry_sends_only_those(make):
+    make.server.errors = {"b": "overloaded"}
+    make.ok("submit", "results")
+    assert make.results() == {"a": "ok", "b": "error", "c": "ok"}
+    make.refused("results", says="RETRY=1", STRICT=1)
+    assert make.results() == {"a": "ok", "b": "error", "c": "ok"}
+    make.server.errors = {}
+    make.ok("submit", "results")
+    assert len(make.server.invoice) == 1
+    make.ok("submit", "results", RETRY=1)
+    assert make.server.invoice == [["a", "b", "c"], ["b"]]
+    make.ok("results", STRICT=1)
+    assert make.results() == {"a": "ok", "b": "ok", "c": "ok"}
+
+
+def test_a_lost_answer_under_make(make):
+    make.server.fault("create", "executed:drop")
+    make.ok("submit", "results")
+    assert make.server.invoice == [["a", "b", "c"]]
+    assert make.server.starts() == 1
+
+
+def test_unfinished_jobs_are_said_and_nothing_is_written(make):
+    make.server.polls_needed = 5
+    make.ok("submit")
+    make.refused("results", says="1 of 1 job is still running")
+    assert not list((make.root / "data" / "runs").rglob("results.jsonl"))
+    done = make.ok("results", WAIT=1)
+    assert "3 of 3 rows done · 1 job: 1 completed" in done.stderr
+
+
+def test_cancel_keeps_what_was_finished(make):
+    make.server.polls_needed, make.server.answered = 50, 1
+    make.ok("submit")
+    make.ok("cancel")
+    make.ok("results", WAIT=1)
+    assert sorted(make.results().values()) == ["cancelled", "cancelled", "ok"]
+
+
+def test_a_job_of_another_checkout_is_named_and_adopted(make):
+    make.ok("submit")
+    shutil.rmtree(make.root / "data" / "runs")
+    make.refused("submit", says="ADOPT=1")
+    make.ok("submit", "results", ADOPT=1)
+    assert make.server.invoice == [["a", "b", "c"]]
+
+
+def test_without_a_key_nothing_is_sent_and_the_variable_is_named(make):
+    del make.env["TOGETHER_API_KEY"]
+    make.refused("submit", says="set TOGETHER_API_KEY in the environment")
+    assert make.server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("RUN", "$(shell touch pwned)"),
+        ("MODEL", "$(shell touch pwned)"),
+        ("RUN", "../x"),
+        ("RUN", "a b"),
+        ("RUN", "a'b"),
+        ("RUN", ""),
+        ("PROVIDER", "x;touch pwned"),
+        ("PROVIDER", "--help"),
+    ],
+)
+def test_hostile_values_are_refused(name, value, make):
+    for flag in ("-n", "-s"):
+        make("batch", flag, **{name: value})
+    assert make("batch", **{name: value}).returncode == 2
+    assert not list(make.root.rglob("pwned"))
+
+
+def test_spaces_and_quotes_in_values_arrive(make):
+    folder = make.root / "it's my talks"
+    folder.mkdir()
+    (folder / "one talk.txt").write_text("words")
+    (make.root / "my prompt.md").write_text('Say "no"; then stop & wait.')
+    make.ok(
+        "batch", TRANSCRIPTS="it's my talks", PROMPT="my prompt.md", MODEL='it\'s "a" model', EXTRA='{"seed": 7}'
+    )
+    body = read_jsonl(make.root / "data/runs/default/together/batch.jsonl")[0]["body"]
+    assert body["model"] == 'it\'s "a" model'
+    assert body["messages"][0]["content"] == 'Say "no"; then stop & wait.'
+    assert body["seed"] == 7
+
+
+def test_make_alone_lists_the_goals_and_says_where_the_run_stands(make):
+    out = make.ok().stdout
+    assert "make submit" in out
+    assert "`make batch` turns transcripts into requests" in out
+
+
+def test_the_key_is_in_no_output_and_no_file(make):
+    make.server.fault("create", "401")
+    said = make("submit")
+    said = said.stdout + said.stderr + make.ok("submit", "results", "-n").stdout
+    files = b"".join(path.read_bytes() for path in (make.root / "data").rglob("*") if path.is_file())
+    assert "k-make" not in said + files.decode("utf-8", "replace")
+
+
+def test_make_j_runs_the_stages_in_order(make):
+    make.ok("-j8", "batch", "submit", "results")
+    assert make.server.invoice == [["a", "b", "c"]]
