@@ -123,7 +123,7 @@ def batch(
     asked = prompts.Prompt(model, prompts.load(prompt, "PROMPT"), prompts.template(template), max_tokens, fields)
     with lock(ws.lock, "batch"):
         count = batch(ws, list(transcripts) or paths(words), asked)
-    click.echo(f"{count:,} requests for {model}: {ws.batch}")
+    click.echo(f"{count:,} requests for {model}")
 
 
 def starting(command: Callable) -> Callable:
@@ -170,7 +170,7 @@ def submit(
         )
     if not no_new_jobs:
         sent = f"{done['sent_now']:,} sent now" if done["sent_now"] else "nothing to send"
-        click.echo(f"{sent}; {done['requests']:,} requests in {len(done['jobs'])} job(s); next: `make results`")
+        click.echo(f"{sent}; {done['requests']:,} requests in {jobs}; next: `make results`")
 
 
 @main.command()
@@ -201,7 +201,7 @@ def results(run: str, provider: str, settle: float, wait: bool, poll: float | No
         counts = watch.results(wait)
     finally:
         progress.end()
-    click.echo(f"{total(counts)}: {ws.results}")
+    click.echo(total(counts))
     for line in (plugin.caveat, _cut(counts["cut"])):
         if line:
             click.echo(line)
@@ -249,7 +249,8 @@ def cancel(run: str, provider: str, settle: float) -> None:
     with lock(ws.lock, "cancel"):
         ledger = Ledger(ws)
         count = cancel(ledger, plugin, Starter(ledger, plugin, Clock(), _say, settle), _say)
-    click.echo(f"{count} jobs asked to end; `make results` fetches what they finished" if count else "no job runs")
+    jobs = "1 job" if count == 1 else f"{count} jobs"
+    click.echo(f"asked {jobs} to end; `make results` fetches what they finished" if count else "no job runs")
 
 
 @main.command()

@@ -149,7 +149,8 @@ def _refuse(ledger: Ledger, survey: Survey) -> None:
         raise IncompleteError("a submit was interrupted; run `make submit` to finish it")
     if survey.pending:
         count = f"{len(survey.pending):,} of {survey.total:,} requests were never submitted"
-        raise IncompleteError(f"{count}; run `make submit` to send them")
+        other = f" ({len(survey.changed):,} were with another prompt, model or parameter)" if survey.changed else ""
+        raise IncompleteError(f"{count}{other}; run `make submit` to send them")
 
 
 def _changed(survey: Survey, retry: bool) -> str:

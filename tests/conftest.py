@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from pipeline.batch import batch
+from pipeline.cli import main
 from pipeline.prompt import Prompt
 from pipeline.workspace import Workspace
 
@@ -18,7 +19,8 @@ ROOT = Path(__file__).parent.parent
 @pytest.fixture(autouse=True)
 def alone(tmp_path, monkeypatch):
     """Run in an empty folder, without the variables of the person who runs the tests."""
-    for name in ("TOGETHER_API_KEY", "TOGETHER_BASE_URL", "RUN", "PROVIDER", "TRANSCRIPTS", "LOCAL_MODEL"):
+    options = {option.envvar for command in main.commands.values() for option in command.params}
+    for name in filter(None, options | {"TOGETHER_API_KEY", "TOGETHER_BASE_URL", "LOCAL_MODEL", "LOCAL_CONTEXT"}):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
 
