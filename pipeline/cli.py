@@ -170,6 +170,7 @@ def submit(
         )
     if not no_new_jobs:
         sent = f"{done['sent_now']:,} sent now" if done["sent_now"] else "nothing to send"
+        jobs = "1 job" if len(done["jobs"]) == 1 else f"{len(done['jobs'])} jobs"
         click.echo(f"{sent}; {done['requests']:,} requests in {jobs}; next: `make results`")
 
 

@@ -33,9 +33,9 @@ def run(capsys):
     return command
 
 
-def test_golden_byte_for_byte(ws, monkeypatch):
+def test_golden_byte_for_byte(ws, monkeypatch, tmp_path):
     monkeypatch.chdir(GOLDEN)
-    monkeypatch.setattr("pipeline.workspace.RUNS", ws.root.absolute())
+    monkeypatch.setattr("pipeline.workspace.RUNS", tmp_path)
     prompt = Prompt("model-x", "Be brief.", "{{ title }} of {{ show }}:\n\n{{ text }}", 4000, {"temperature": 0.5})
     batch(ws, transcripts.paths("talks.jsonl notes"), prompt)
     assert ws.batch.read_bytes() == (GOLDEN / "batch.jsonl").read_bytes()
