@@ -13,7 +13,8 @@ from typing import Any
 
 import click
 
-from pipeline.errors import IncompleteError, InputError, PipelineError
+from pipeline.errors import Busy, IncompleteError, InputError, PipelineError
+from pipeline.words import many
 from pipeline.workspace import Workspace
 
 
@@ -23,6 +24,8 @@ class Doors(click.Group):
     def main(self, *args: Any, **kwargs: Any) -> None:
         try:
             super().main(*args, **{**kwargs, "standalone_mode": False})
+        except Busy as error:
+            _fail(f"{error}; nothing is lost: run the same goal again", error.code)
         except PipelineError as error:
             _fail(str(error), error.code)
         except click.ClickException as error:
@@ -123,7 +126,7 @@ def batch(
     asked = prompts.Prompt(model, prompts.load(prompt, "PROMPT"), prompts.template(template), max_tokens, fields)
     with lock(ws.lock, "batch"):
         count = batch(ws, list(transcripts) or paths(words), asked)
-    click.echo(f"{count:,} requests for {model}")
+    click.echo(f"{many(count, 'request')} for {model}")
 
 
 def starting(command: Callable) -> Callable:
@@ -170,8 +173,8 @@ def submit(
         )
     if not no_new_jobs:
         sent = f"{done['sent_now']:,} sent now" if done["sent_now"] else "nothing to send"
-        jobs = "1 job" if len(done["jobs"]) == 1 else f"{len(done['jobs'])} jobs"
-        click.echo(f"{sent}; {done['requests']:,} requests in {jobs}; next: `make results`")
+        whole = f"{many(done['requests'], 'request')} in {many(len(done['jobs']), 'job')}"
+        click.echo(f"{sent}; {whole}; next: `make results`")
 
 
 @main.command()
@@ -184,20 +187,14 @@ def results(run: str, provider: str, settle: float, wait: bool, poll: float | No
     from pipeline import plugins
     from pipeline.clock import Clock
     from pipeline.progress import Progress
-    from pipeline.start import Starter
     from pipeline.status import total
     from pipeline.watch import Watch
 
     ws = Workspace.of(run, provider)
     plugin = plugins.provider(provider)
     progress = Progress(live=wait and sys.stderr.isatty())
-    watch = Watch(
-        ws,
-        plugin,
-        lambda ledger: Starter(ledger, plugin, Clock(), progress.news, settle),
-        progress.show if wait else lambda ledger: None,
-        poll,
-    )
+    show = progress.show if wait else lambda ledger: None
+    watch = Watch(ws, plugin, Clock(), progress.news, show, settle, poll)
     try:
         counts = watch.results(wait)
     finally:
@@ -211,7 +208,7 @@ def results(run: str, provider: str, settle: float, wait: bool, poll: float | No
 
 
 def _cut(count: int) -> str:
-    return f"{count:,} answers stop at max_tokens (finish_reason length)" if count else ""
+    return f"cut at max_tokens (finish_reason length): {many(count, 'answer')}" if count else ""
 
 
 def _strict(text: str, complete: bool) -> None:
@@ -250,8 +247,9 @@ def cancel(run: str, provider: str, settle: float) -> None:
     with lock(ws.lock, "cancel"):
         ledger = Ledger(ws)
         count = cancel(ledger, plugin, Starter(ledger, plugin, Clock(), _say, settle), _say)
-    jobs = "1 job" if count == 1 else f"{count} jobs"
-    click.echo(f"asked {jobs} to end; `make results` fetches what they finished" if count else "no job runs")
+    click.echo(
+        f"asked {many(count, 'job')} to end; `make results` fetches what they finished" if count else "no job runs"
+    )
 
 
 @main.command()
@@ -264,7 +262,7 @@ def validate(files: tuple[Path, ...], words: str, kind: str) -> None:
     from pipeline.transcripts import paths
 
     count = check(list(files) or paths(words), kind)
-    click.echo(f"{count:,} {kind}s, all valid")
+    click.echo(f"{many(count, kind)}, all valid")
 
 
 @main.command()

@@ -83,8 +83,9 @@ class Ledger:
         return receipt
 
     def job_ids(self) -> set[str]:
-        """Ids of all jobs that this ledger knows."""
-        return {receipt.ref["id"] for receipt in self if receipt.ref}
+        """Ids of all jobs that this ledger knows, second jobs that were cancelled among them."""
+        ours = {receipt.ref["id"] for receipt in self if receipt.ref}
+        return ours.union(*(receipt.duplicates for receipt in self))
 
     def next_number(self) -> int:
         return max((int(name.split("-")[0]) for name in self.receipts), default=0) + 1

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import click
 
 from pipeline.ledger import Ledger
+from pipeline.words import many
 
 
 @dataclass
@@ -44,8 +45,8 @@ def describe(ledger: Ledger) -> str:
     done = sum(r.requests if r.state == "completed" else r.done or 0 for r in jobs)
     states = Counter("fetching" if r.ended and not r.settled else r.state for r in jobs)
     by_state = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
-    plural = "" if len(jobs) == 1 else "s"
-    return f"{done:,} of {sum(r.requests for r in jobs):,} rows done · {len(jobs)} job{plural}: {by_state}"
+    total = sum(receipt.requests for receipt in jobs)
+    return f"{done:,} of {many(total, 'row')} done · {many(len(jobs), 'job')}: {by_state}"
 
 
 def elapsed(seconds: float) -> str:

@@ -78,8 +78,9 @@ class Starter:
                 return self._keep(receipt, mine)
             if good >= GOOD_LISTS and waited >= self.settle:
                 return self.ledger.save(receipt, state="uploaded", intent=None, doubtful=True)
-            self.say(f"{receipt.shard}: no job is listed yet; looking again in {pause * self.settle:.0f} s")
-            self.clock.sleep(pause * self.settle)
+            if pause:
+                self.say(f"{receipt.shard}: no job is listed yet; looking again in {pause * self.settle:.0f} s")
+                self.clock.sleep(pause * self.settle)
         raise UnfinishedError(
             f"{receipt.shard}: it is not certain whether its job was created; nothing was sent again; "
             "run `make submit` again"
@@ -116,8 +117,8 @@ class Starter:
     def _mine(self, receipt: Receipt) -> list[Found]:
         """Jobs of this upload that came after the intent and that the ledger does not know."""
         jobs = self.provider.find(self.ledger.shard(receipt), receipt.handle)
-        strange = {*receipt.known, *receipt.duplicates, *self.ledger.job_ids()}
-        return [job for job in jobs if job.ref["id"] not in strange]
+        known = self.ledger.job_ids().union(receipt.known)
+        return [job for job in jobs if job.ref["id"] not in known]
 
     def _adopt(self, receipt: Receipt, job: Found) -> Receipt:
         self.say(f"{receipt.shard}: took over job {job.ref['id']} ({job.state}); nothing was paid again")

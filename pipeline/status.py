@@ -10,6 +10,7 @@ import orjson
 from pipeline.errors import clean
 from pipeline.files import BUFFER
 from pipeline.ledger import Ledger
+from pipeline.words import many
 from pipeline.workspace import Workspace
 
 
@@ -33,7 +34,7 @@ def outcomes(ws: Workspace) -> Counter[str]:
 def total(counts: Counter[str]) -> str:
     """`298 requests: 290 ok, 8 error`."""
     parts = ", ".join(f"{counts[name]:,} {name}" for name in OUTCOMES if counts[name])
-    return f"{sum(counts[name] for name in OUTCOMES):,} requests: {parts}"
+    return f"{many(sum(counts[name] for name in OUTCOMES), 'request')}: {parts}"
 
 
 OUTCOMES = ("ok", "error", "expired", "cancelled", "missing")
@@ -44,7 +45,7 @@ def _jobs(ledger: Ledger) -> Iterator[str]:
         state = receipt.state if receipt.settled or not receipt.ended else f"{receipt.state}, not fetched yet"
         done = f"{receipt.done:,} of " if receipt.done is not None and not receipt.ended else ""
         job = receipt.ref["id"] if receipt.ref else "no job yet"
-        yield f"shard    {receipt.shard}  {state:<10}  {done}{receipt.requests:,} requests  {job}"
+        yield f"shard    {receipt.shard}  {state:<10}  {done}{many(receipt.requests, 'request')}  {job}"
         if receipt.error:
             yield f"         {clean(receipt.error)}"
 

@@ -18,6 +18,7 @@ from pipeline.provider import Limits, Provider
 from pipeline.results import answered
 from pipeline.start import Starter
 from pipeline.validate import Faults, parse
+from pipeline.words import many
 from pipeline.workspace import Workspace
 
 
@@ -67,7 +68,7 @@ def submit(
     waiting = kept + _plan(ledger, provider, survey, _held(ledger, kept))
     for receipt in waiting:
         started = starter.start(receipt)
-        say(f"{started.shard}: {started.requests:,} requests, job {started.ref['id']}")
+        say(f"{started.shard}: {many(started.requests, 'request')}, job {started.ref['id']}")
     return _summary(ws, ledger, survey, sum(r.requests for r in waiting))
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from pipeline.clock import Clock
 from pipeline.collect import collect
 from pipeline.errors import Busy, IncompleteError, UnfinishedError
 from pipeline.files import lock
@@ -13,6 +15,7 @@ from pipeline.ledger import Ledger, Receipt
 from pipeline.provider import Provider
 from pipeline.results import merge
 from pipeline.start import Starter
+from pipeline.words import many
 from pipeline.workspace import Workspace
 
 MOST = 300.0  # seconds; the longest pause between polls of a service that does not answer
@@ -24,8 +27,10 @@ class Watch:
 
     ws: Workspace
     provider: Provider
-    starter: Callable[[Ledger], Starter]
-    show: Callable[[Ledger], None]
+    clock: Clock
+    say: Callable[[str], None]
+    show: Callable[[Ledger], None] = lambda ledger: None
+    settle: float = 300.0
     poll: float | None = None  # seconds between rounds; None: the provider's own
     said: set[str] = field(default_factory=set)
 
@@ -38,11 +43,11 @@ class Watch:
                     ledger = Ledger(self.ws)
                     self._round(ledger)
                     if all(receipt.settled for receipt in ledger):
-                        return merge(self.ws, ledger, self.provider, self.starter(ledger).say)
+                        return merge(self.ws, ledger, self.provider, self.say)
                 quiet = 0
             except (Busy, UnfinishedError) as error:
                 if not wait:
-                    raise UnfinishedError(f"{error}; run `make results` again") from error
+                    raise
                 self._once(str(error))
                 quiet += 1
             if not wait:
@@ -69,22 +74,20 @@ class Watch:
         """One look at one job: its status, a second job of it, and its output once it ended."""
         if receipt.settled:
             return
-        starter = self.starter(ledger)
         if receipt.ended is None:
-            receipt = self._poll(ledger, receipt, starter)
+            receipt = self._poll(ledger, receipt)
             if receipt.doubtful:
-                receipt = starter.look(receipt)
+                receipt = Starter(ledger, self.provider, self.clock, self.say, self.settle).look(receipt)
         if receipt.ended is not None:
-            clock = starter.clock
-            clock.patiently(lambda: collect(ledger, receipt, self.provider, clock, starter.say), tries=3)
+            self.clock.patiently(lambda: collect(ledger, receipt, self.provider, self.clock, self.say), tries=3)
 
-    def _poll(self, ledger: Ledger, receipt: Receipt, starter: Starter) -> Receipt:
-        status = starter.clock.patiently(lambda: self.provider.poll(receipt.ref), tries=3)
+    def _poll(self, ledger: Ledger, receipt: Receipt) -> Receipt:
+        status = self.clock.patiently(lambda: self.provider.poll(receipt.ref), tries=3)
         if status.warning:
             self._once(f"{receipt.shard}: {status.warning}")
         news = {"state": status.state, "raw": status.raw, "done": status.done, "error": status.error}
         if status.ended:
-            news["ended"] = starter.clock.now()
+            news["ended"] = self.clock.now()
         if any(getattr(receipt, name) != value for name, value in news.items()):
             receipt = ledger.save(receipt, **news)
         return receipt
@@ -92,14 +95,13 @@ class Watch:
     def _once(self, text: str) -> None:
         if text not in self.said:
             self.said.add(text)
-            self.starter(Ledger(self.ws)).say(text)
+            self.say(text)
 
     def _pause(self, quiet: int) -> None:
+        """Sleep as long as the service likes between polls; longer after rounds that brought no answer."""
         shortest, longest = self.provider.limits("").poll
-        pause = self.poll if self.poll is not None else shortest
-        if quiet:
-            pause = min(max(pause, 1.0) * 2**quiet, max(longest, MOST))
-        self.starter(Ledger(self.ws)).clock.sleep(pause)
+        pause = random.uniform(shortest, longest) if self.poll is None else self.poll
+        self.clock.sleep(min(max(pause, 1.0) * 2**quiet, MOST) if quiet else pause)
 
 
 def standing(ledger: Ledger) -> str:
@@ -109,5 +111,4 @@ def standing(ledger: Ledger) -> str:
     done = sum(receipt.requests if receipt.settled else receipt.done or 0 for receipt in jobs)
     total = sum(receipt.requests for receipt in jobs)
     are = "is" if len(running) == 1 else "are"
-    plural = "" if len(jobs) == 1 else "s"
-    return f"{len(running)} of {len(jobs)} job{plural} {are} still running ({done:,} of {total:,} requests done)"
+    return f"{len(running)} of {many(len(jobs), 'job')} {are} still running ({done:,} of {total:,} requests done)"

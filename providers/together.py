@@ -27,6 +27,7 @@ ENDPOINT = "/v1/chat/completions"
 TIMEOUT = 120.0  # seconds; a create that is answered late is a create that must be looked for
 CHUNK = 1 << 20  # bytes
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+SIGNED = re.compile(r"(https?://[^\s?]*)\?\S*")  # the query of a storage URL is a key to it
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 STATES = {
@@ -256,7 +257,7 @@ def _text(what: str, error: Any) -> str:
 def _safe(text: object) -> str:
     key = os.environ.get(KEY, "").strip()
     words = str(text).replace(key, "[key]") if key else str(text)
-    return clean(re.sub(r"\?\S*", "?…", words))
+    return clean(SIGNED.sub(r"\1?…", words))
 
 
 def _chunks(response: Any) -> Iterator[bytes]:

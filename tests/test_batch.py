@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import orjson
 import pytest
 from hypothesis import given
@@ -170,6 +172,16 @@ def test_a_wrong_call_is_one_clear_line(words, message, run, tmp_path):
     assert message in err
     assert err.count("\n") == 1
     assert not list(tmp_path.rglob("batch.jsonl"))
+
+
+def test_a_file_name_that_is_not_utf8_is_named(run, tmp_path):
+    try:
+        (tmp_path / os.fsdecode(b"\xff.txt")).write_text("x")
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    code, _, err = run("batch", tmp_path, "--model", "m")
+    assert code == 2
+    assert "the name of this file is not UTF-8" in err
 
 
 def test_at_most_twenty_faults_are_printed(run, tmp_path):

@@ -6,7 +6,6 @@ import pytest
 
 from pipeline.errors import Busy, IncompleteError, Rejected, SpendError, UnfinishedError
 from pipeline.ledger import Ledger
-from pipeline.start import Starter
 from pipeline.submit import submit
 from pipeline.watch import Watch
 from tests.conftest import read_jsonl
@@ -38,8 +37,7 @@ def collect(ws, service, time):
     def run(wait=True, said=None):
         provider = Fake(service)
         say = (said if said is not None else []).append
-        watch = Watch(ws, provider, lambda ledger: Starter(ledger, provider, time.clock, say), lambda ledger: None)
-        watch.results(wait)
+        Watch(ws, provider, time.clock, say).results(wait)
         return {row["custom_id"]: row["outcome"] for row in read_jsonl(ws.results)}
 
     return run
@@ -342,3 +340,16 @@ def test_unfinished_jobs_are_no_results(make_batch, service, send, collect, ws):
     with pytest.raises(UnfinishedError, match="1 of 1 job is still running"):
         collect(wait=False)
     assert not ws.results.exists()
+
+
+def test_a_retry_is_not_stopped_by_a_second_job_that_was_cancelled(make_batch, service, send, collect):
+    make_batch("a")
+    service.answer = lambda name: error_line(name)
+    service.fault("start", NEVER)
+    send()
+    Fake(service).create(service.jobs[0]["file"])  # late, found and cancelled by the wait
+    assert collect() == {"a": "error"}
+    service.answer = Service().answer
+    send(retry=True)
+    assert collect() == {"a": "ok"}
+    assert [job["state"] for job in service.jobs] == ["completed", "cancelled", "completed"]

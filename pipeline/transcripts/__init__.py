@@ -6,12 +6,13 @@ One module a format; each is a function `read(path, id, faults)` that yields `(w
 from __future__ import annotations
 
 import glob
+import os
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import InputError
+from pipeline.errors import InputError, clean
 from pipeline.transcripts import jsonl, text
 from pipeline.validate import Faults
 
@@ -45,6 +46,8 @@ def sources(inputs: list[Path]) -> list[tuple[Path, str]]:
     """Each file to read and the id it gives to a transcript that has none, in a stable order."""
     found = [pair for path in inputs for pair in (_folder(path) if path.is_dir() else [(path, path.stem)])]
     for path, _ in found:
+        if not str(path).isascii() and str(path) != os.fsencode(path).decode("utf-8", "replace"):
+            raise InputError(f"{clean(path)}: the name of this file is not UTF-8; rename it")
         if not path.is_file():
             raise InputError(f"{path}: no such file or folder; name it in TRANSCRIPTS=")
         if path.suffix.lower() not in READERS:
