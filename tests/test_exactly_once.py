@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from pipeline.errors import Busy, IncompleteError, Rejected, SpendError, UnfinishedError
@@ -353,3 +355,21 @@ def test_a_retry_is_not_stopped_by_a_second_job_that_was_cancelled(make_batch, s
     send(retry=True)
     assert collect() == {"a": "ok"}
     assert [job["state"] for job in service.jobs] == ["completed", "cancelled", "completed"]
+
+
+def test_a_wrong_size_is_believed_when_every_request_is_answered(make_batch, service, send, collect, monkeypatch):
+    make_batch("a", "b")
+    send()
+    fetch = Fake.fetch
+
+    def wrong(self, ref):
+        for download in fetch(self, ref):
+            yield replace(download, size=download.size + 1)
+
+    monkeypatch.setattr(Fake, "fetch", wrong)
+    assert collect() == {"a": "ok", "b": "ok"}
+    make_batch("a", "b", "c")
+    service.answer = lambda name: None
+    send()
+    with pytest.raises(Busy, match=r"of 1 bytes|came empty"):
+        collect(wait=False)
