@@ -121,7 +121,7 @@ def test_what_is_safe_to_repeat_is_repeated(route, fault, server, make_batch, se
     assert collect() == {"a": "ok"}
 
 
-@pytest.mark.parametrize("fault", ["cut", "short", "html", "empty", "500", "drop"])
+@pytest.mark.parametrize("fault", ["cut", "short", "fewer", "gzip_cut", "html", "empty", "500", "drop"])
 def test_a_broken_download_is_fetched_again(fault, server, make_batch, send, collect):
     make_batch("a", "b", "c")
     send()
@@ -129,7 +129,7 @@ def test_a_broken_download_is_fetched_again(fault, server, make_batch, send, col
     assert collect() == {"a": "ok", "b": "ok", "c": "ok"}
 
 
-@pytest.mark.parametrize("fault", ["cut", "short", "html", "empty"])
+@pytest.mark.parametrize("fault", ["cut", "short", "fewer", "html", "empty"])
 def test_a_download_that_stays_broken_is_no_result(fault, server, make_batch, send, collect, ws):
     make_batch("a", "b", "c")
     server.polls_needed = 0
@@ -289,3 +289,12 @@ def test_a_list_that_is_no_list_is_not_taken_for_an_empty_one(server, make_batch
     with pytest.raises(Busy):
         send()
     assert server.starts() == 0
+
+
+def test_a_job_that_the_list_shows_late_is_found(server, make_batch, send, collect):
+    make_batch("a")
+    server.list_lag = 4
+    server.fault("create", "executed:500")
+    send()
+    assert server.starts() == 1
+    assert collect() == {"a": "ok"}
