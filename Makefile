@@ -23,7 +23,7 @@ VARIABLES := RUN PROVIDER TRANSCRIPTS MODEL PROMPT TEMPLATE MAX_TOKENS TEMPERATU
 $(foreach v,$(VARIABLES),$(if $(findstring $$,$(value $v)),$(error $v may not hold a dollar sign)))
 
 # Empty: the command's own default.  `python -m pipeline batch --help` explains each.
-TRANSCRIPTS ?= data/transcripts
+TRANSCRIPTS ?=
 MODEL       ?=
 PROMPT      ?= data/prompts/summary.md
 TEMPLATE    ?=

@@ -69,7 +69,13 @@ def inputs(command: Callable) -> Callable:
     """What decides the content of a batch."""
     options = [
         click.argument("transcripts", nargs=-1, type=click.Path(path_type=Path)),
-        variable("TRANSCRIPTS", "--transcripts", "words", default="data/transcripts", help="Files or folders."),
+        variable(
+            "TRANSCRIPTS",
+            "--transcripts",
+            "words",
+            default="",
+            help="Files or folders; those of the last time without it.",
+        ),
         variable("MODEL", "--model", default="", help="Model; the provider's own default without it."),
         variable("PROMPT", "--prompt", default="", help="File with the system prompt."),
         variable("TEMPLATE", "--template", default="", help="File with the user message; {{ text }} in it."),
@@ -87,13 +93,15 @@ def inputs(command: Callable) -> Callable:
 @inputs
 def settings(run: str, provider: str, transcripts: tuple[Path, ...], words: str, **values: Any) -> None:
     """Stamp the variables and inputs for Make (free)."""
-    from pipeline.settings import settings
+    from pipeline.files import lock
+    from pipeline.settings import remembered, settings
     from pipeline.transcripts import paths
 
     ws = Workspace.of(run, provider)
-    values["local_model"] = os.environ.get("LOCAL_MODEL", "")
-    chosen = list(transcripts) or paths(words)
-    settings(ws, values, chosen, [values["prompt"], values["template"]])
+    words = words or remembered(ws)
+    values |= {"transcripts": words, "local_model": os.environ.get("LOCAL_MODEL", "")}
+    with lock(ws.lock, "settings"):
+        settings(ws, values, list(transcripts) or paths(words), [values["prompt"], values["template"]])
 
 
 @main.command()
@@ -115,6 +123,7 @@ def batch(
     from pipeline import prompt as prompts
     from pipeline.batch import batch
     from pipeline.files import lock
+    from pipeline.settings import remembered
     from pipeline.transcripts import paths
 
     ws = Workspace.of(run, provider)
@@ -125,7 +134,7 @@ def batch(
     fields |= prompts.extra(extra)
     asked = prompts.Prompt(model, prompts.load(prompt, "PROMPT"), prompts.template(template), max_tokens, fields)
     with lock(ws.lock, "batch"):
-        count = batch(ws, list(transcripts) or paths(words), asked)
+        count = batch(ws, list(transcripts) or paths(words or remembered(ws)), asked)
     click.echo(f"{many(count, 'request')} for {model}")
 
 
@@ -172,7 +181,7 @@ def submit(
             say=_say,
         )
     if not no_new_jobs:
-        sent = f"{done['sent_now']:,} sent now" if done["sent_now"] else "nothing to send"
+        sent = f"{done['sent_now']:,} sent now" if done["sent_now"] else "nothing was sent"
         whole = f"{many(done['requests'], 'request')} in {many(len(done['jobs']), 'job')}"
         click.echo(f"{sent}; {whole}; next: `make results`")
 
@@ -254,7 +263,7 @@ def cancel(run: str, provider: str, settle: float) -> None:
 
 @main.command()
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
-@variable("TRANSCRIPTS", "--transcripts", "words", default="data/transcripts", help="Files or folders.")
+@variable("TRANSCRIPTS", "--transcripts", "words", default="", help="Files or folders.")
 @click.option("--kind", type=click.Choice(["transcript", "request", "result"]), default="transcript")
 def validate(files: tuple[Path, ...], words: str, kind: str) -> None:
     """Check files against their schema, line by line (free)."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -11,7 +10,7 @@ import orjson
 
 from pipeline.clock import Clock
 from pipeline.errors import Busy
-from pipeline.files import BUFFER, atomic
+from pipeline.files import BUFFER, atomic, sha256
 from pipeline.ledger import Ledger, Receipt
 from pipeline.provider import Download, Provider
 
@@ -36,7 +35,7 @@ def collect(
         if late and (gone or (not downloads and (receipt.state == "completed" or receipt.done))):
             raise Busy(f"{receipt.shard}: the job ended and its files are not there yet")
         _prove(ledger, receipt, provider, part, [d for d in downloads if d[2] is not None])
-        output = {"bytes": part.stat().st_size, "sha256": _sha256(part)}
+        output = {"bytes": part.stat().st_size, "sha256": sha256(part)}
     for name in gone:
         say(f"{receipt.shard}: the service names an {name} file and does not have it")
     return ledger.save(receipt, output=output)
@@ -87,11 +86,3 @@ def _is_object(line: bytes) -> bool:
         return isinstance(orjson.loads(line), dict)
     except ValueError:
         return False
-
-
-def _sha256(path: Path) -> str:
-    whole = hashlib.sha256()
-    with path.open("rb") as stream:
-        while chunk := stream.read(BUFFER):
-            whole.update(chunk)
-    return whole.hexdigest()

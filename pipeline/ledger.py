@@ -17,7 +17,7 @@ import orjson
 
 import schemas
 from pipeline.errors import DamagedError
-from pipeline.files import BUFFER, write_json
+from pipeline.files import BUFFER, sha256, write_json
 from pipeline.provider import ENDED, Shard
 from pipeline.workspace import Workspace
 
@@ -99,15 +99,14 @@ class Ledger:
 
     def lines(self, receipt: Receipt) -> Iterator[bytes]:
         """The lines of the shard as they were sent. Raises DamagedError if they are not."""
-        path, whole = self.ws.shards / f"{receipt.shard}.jsonl", hashlib.sha256()
+        path = self.ws.shards / f"{receipt.shard}.jsonl"
         if not path.exists():
             raise DamagedError(f"{path} is missing, and {receipt.requests} requests with it; restore the file")
+        if sha256(path) != receipt.sha256:
+            raise DamagedError(f"{path} was changed after it was written; restore the file")
         with path.open("rb", buffering=BUFFER) as stream:
             for line in stream:
-                whole.update(line)
                 yield line.rstrip(b"\n")
-        if whole.hexdigest() != receipt.sha256:
-            raise DamagedError(f"{path} was changed after it was written; restore the file")
 
 
 def identity(line: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 from pipeline import transcripts
@@ -20,6 +21,15 @@ def settings(ws: Workspace, values: dict[str, object], inputs: list[Path], texts
     with atomic(ws.settings) as stream:
         stream.write(text)
     return True
+
+
+def remembered(ws: Workspace) -> str:
+    """The TRANSCRIPTS of the last time, so that `make results` need not name them again; "" if there is none."""
+    if not ws.settings.exists():
+        return ""
+    text = ws.settings.read_text("utf-8", "surrogateescape")
+    found = [line.partition(" ")[2] for line in text.split("\n") if line.startswith("transcripts ")]
+    return ast.literal_eval(found[0]) if found else ""
 
 
 def _stamp(path: Path) -> str:

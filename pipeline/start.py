@@ -21,7 +21,10 @@ GOOD_LISTS = 3  # that must show no job before a start is repeated
 
 @dataclass(frozen=True)
 class Starter:
-    """What all starts of one command share. `adopt` and `replace` answer for a job of unknown origin."""
+    """What all starts of one command share.
+
+    `adopt` takes over jobs of unknown origin and starts none; `replace` pays beside them.
+    """
 
     ledger: Ledger
     provider: Provider
@@ -47,6 +50,11 @@ class Starter:
             return self._keep(receipt, late)
         if strangers and self.adopt:
             return self._adopt(receipt, best(strangers))
+        if self.adopt:
+            raise SpendError(
+                f"{receipt.shard}: the service has no other job of exactly these requests; nothing was sent. "
+                "`make submit` without ADOPT=1 pays for them"
+            )
         if strangers and not self.replace:
             raise SpendError(_unknown(receipt, strangers))
         return self._once(receipt, [job.ref["id"] for job in there], repeats)
@@ -79,7 +87,7 @@ class Starter:
             if good >= GOOD_LISTS and waited >= self.settle:
                 return self.ledger.save(receipt, state="uploaded", intent=None, doubtful=True)
             if pause:
-                self.say(f"{receipt.shard}: no job is listed yet; looking again in {pause * self.settle:.0f} s")
+                self.say(f"{receipt.shard}: no job is listed yet; looking again in {pause * self.settle:.3g} s")
                 self.clock.sleep(pause * self.settle)
         raise UnfinishedError(
             f"{receipt.shard}: it is not certain whether its job was created; nothing was sent again; "

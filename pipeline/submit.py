@@ -66,10 +66,12 @@ def submit(
         provider.preflight(survey.model)
     _drop(ledger, kept)
     waiting = kept + _plan(ledger, provider, survey, _held(ledger, kept))
+    sent = 0
     for receipt in waiting:
         started = starter.start(receipt)
+        sent += started.requests if started.intent else 0  # a job that was taken over had no intent
         say(f"{started.shard}: {many(started.requests, 'request')}, job {started.ref['id']}")
-    return _summary(ws, ledger, survey, sum(r.requests for r in waiting))
+    return _summary(ws, ledger, survey, sent)
 
 
 def _recover(starter: Starter) -> None:
@@ -150,8 +152,10 @@ def _refuse(ledger: Ledger, survey: Survey) -> None:
         raise IncompleteError("a submit was interrupted; run `make submit` to finish it")
     if survey.pending:
         count = f"{len(survey.pending):,} of {survey.total:,} requests were never submitted"
-        other = f" ({len(survey.changed):,} were with another prompt, model or parameter)" if survey.changed else ""
-        raise IncompleteError(f"{count}{other}; run `make submit` to send them")
+        if survey.changed:
+            other = f"{len(survey.changed):,} with another prompt, model or parameter"
+            raise IncompleteError(f"{count} ({other}); put it back, or `make submit` with a new RUN= or REPLACE=1")
+        raise IncompleteError(f"{count}; run `make submit` to send them")
 
 
 def _changed(survey: Survey, retry: bool) -> str:

@@ -137,8 +137,12 @@ class Together(Provider):
         return self._connected
 
     def _job(self, ref: Mapping[str, Any]) -> Any:
-        with speaking("status"):
-            job = self._client.batches.retrieve(ref["id"])
+        try:
+            with speaking("status"):
+                job = self._client.batches.retrieve(ref["id"])
+        except Missing as error:
+            where = f"set the {KEY} (and {BASE_URL}) that started it"
+            raise Rejected(f"{error}: no job {ref['id']} for this key at this address; {where}") from None
         if getattr(job, "id", None) != ref["id"]:
             raise Busy(f"the status of job {ref['id']} came back as something else")
         return job

@@ -46,6 +46,8 @@ def _short(error: Any) -> str:
     """jsonschema prints the whole instance; a transcript is no message."""
     if error.validator == "anyOf" and error.json_path == "$":
         return "'text' or 'segments' is required"
+    if error.validator_value == "\\S":
+        return "there are no words in it"
     if len(error.message) <= 160:
         return error.message
     rule = json.dumps(error.validator_value)[:80]

@@ -107,7 +107,7 @@ BAD = {
         "talks.jsonl:3: $.id: 'a' is also the id at talks.jsonl:1",
     ),
     "control character": (b'{"id": "a\\u0007", "text": "x"}\n', "talks.jsonl:1: $.id: "),
-    "blank text": (b'{"id": "a", "text": " "}\n', "talks.jsonl:1: $.text: "),
+    "blank text": (b'{"id": "a", "text": " "}\n', "talks.jsonl:1: $.text: there are no words in it"),
     "scalar": (b"7\n", "talks.jsonl:1: $: "),
     "NaN": (b'{"id": "a", "text": "x", "duration": NaN}\n', "talks.jsonl:1: not JSON"),
     "lone surrogate": (b'{"id": "a", "text": "\\ud800"}\n', "talks.jsonl:1: not JSON"),

@@ -83,7 +83,7 @@ def test_the_rows_of_the_table_for_what_changes(make):
     assert make.results() == {"a": "ok", "b": "ok", "c": "ok"}
 
     # another prompt is refused, and back is free
-    make.refused("results", says="never submitted", PROMPT="data/prompts/demo.md")
+    make.refused("results", says="put it back, or `make submit` with a new RUN=", PROMPT="data/prompts/demo.md")
     make.refused("submit", says="already submitted with another body", PROMPT="data/prompts/demo.md")
     make.ok("submit", "results")
 
@@ -94,6 +94,9 @@ def test_the_rows_of_the_table_for_what_changes(make):
     make.ok("submit", "results")
     make.ok("-B", "results")
     assert make.server.invoice == [["a", "b", "c"]]
+
+    # the run remembers its transcripts
+    make.ok("submit", "results", TRANSCRIPTS="")
 
     # added: refused until it is sent, and only that one is; removed: one line fewer
     make.talks("a", "b", "c", "d")
@@ -169,8 +172,16 @@ def test_a_job_of_another_checkout_is_named_and_adopted(make):
     make.ok("submit")
     shutil.rmtree(make.root / "data" / "runs")
     make.refused("submit", says="ADOPT=1")
-    make.ok("submit", "results", ADOPT=1)
+    assert "nothing was sent; 3 requests in 1 job" in make.ok("submit", "results", ADOPT=1).stdout
     assert make.server.invoice == [["a", "b", "c"]]
+    make.talks("a", "b", "c", "d")
+    make.refused("submit", says="`make submit` without ADOPT=1 pays for them", ADOPT=1)
+    assert make.server.invoice == [["a", "b", "c"]]
+
+
+def test_without_transcripts_nothing_is_guessed(make):
+    make.refused("submit", says="no input: name files or folders", TRANSCRIPTS="")
+    assert make.server.requests == []
 
 
 def test_without_a_key_nothing_is_sent_and_the_variable_is_named(make):
