@@ -93,15 +93,15 @@ def inputs(command: Callable) -> Callable:
 @inputs
 def settings(run: str, provider: str, transcripts: tuple[Path, ...], words: str, **values: Any) -> None:
     """Stamp the variables and inputs for Make (free)."""
-    from pipeline.files import lock
+    from pipeline import plugins
     from pipeline.settings import remembered, settings
     from pipeline.transcripts import paths
 
     ws = Workspace.of(run, provider)
     words = words or remembered(ws)
     values |= {"transcripts": words, "local_model": os.environ.get("LOCAL_MODEL", "")}
-    with lock(ws.lock, "settings"):
-        settings(ws, values, list(transcripts) or paths(words), [values["prompt"], values["template"]])
+    plugins.find(provider)
+    settings(ws, values, list(transcripts) or paths(words), [values["prompt"], values["template"]])
 
 
 @main.command()

@@ -18,6 +18,12 @@ def available() -> list[EntryPoint]:
 
 def provider(name: str) -> Provider:
     """The provider of that name. Raises InputError where it is missing, ambiguous or broken."""
+    find(name)
+    return _load(name)
+
+
+def find(name: str) -> None:
+    """Raise InputError unless exactly one plugin has that name; nothing is imported."""
     points = [point for point in available() if point.name == name]
     if not points:
         names = ", ".join(point.name for point in available()) or "none; run `make install`"
@@ -25,7 +31,6 @@ def provider(name: str) -> Provider:
     if len({point.value for point in points}) > 1:
         homes = ", ".join(point.value for point in points)
         raise InputError(f"{len(points)} plugins call themselves {name!r} ({homes}); uninstall all but one")
-    return _load(name)
 
 
 def _load(name: str) -> Provider:

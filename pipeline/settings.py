@@ -6,7 +6,7 @@ import ast
 from pathlib import Path
 
 from pipeline import transcripts
-from pipeline.files import atomic
+from pipeline.files import atomic, lock
 from pipeline.workspace import Workspace
 
 
@@ -16,10 +16,11 @@ def settings(ws: Workspace, values: dict[str, object], inputs: list[Path], texts
     lines += [_stamp(path) for path, _ in transcripts.sources(inputs)]
     lines += [_stamp(Path(path)) for path in texts if path]
     text = "\n".join([*lines, ""]).encode("utf-8", "surrogateescape")
-    if ws.settings.exists() and ws.settings.read_bytes() == text:
-        return False
-    with atomic(ws.settings) as stream:
-        stream.write(text)
+    with lock(ws.lock, "settings"):
+        if ws.settings.exists() and ws.settings.read_bytes() == text:
+            return False
+        with atomic(ws.settings) as stream:
+            stream.write(text)
     return True
 
 

@@ -184,6 +184,14 @@ def test_without_transcripts_nothing_is_guessed(make):
     assert make.server.requests == []
 
 
+def test_a_wrong_provider_is_named_and_leaves_nothing_behind(make):
+    make.refused(
+        "submit", says="no provider 'nope' is installed; PROVIDER may be: local, together", PROVIDER="nope"
+    )
+    make.refused("submit", says="nowhere: no such file or folder", TRANSCRIPTS="nowhere")
+    assert not (make.root / "data" / "runs").exists()
+
+
 def test_without_a_key_nothing_is_sent_and_the_variable_is_named(make):
     del make.env["TOGETHER_API_KEY"]
     make.refused("submit", says="set TOGETHER_API_KEY in the environment")
