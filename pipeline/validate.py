@@ -46,7 +46,7 @@ def parse(stream: BinaryIO, path: Path, kind: str, faults: Faults) -> Iterator[t
     for number, line in lines(stream):
         try:
             record = orjson.loads(line)
-        except ValueError as error:
+        except orjson.JSONDecodeError as error:
             faults.add(f"{path}:{number}", _why_not_json(line, error))
             if len(line) >= MAX_LINE:  # the rest of it would be read as lines of their own
                 return
@@ -62,11 +62,11 @@ def blame(path: Path, number: int, reasons: Iterable[str], faults: Faults) -> No
         faults.add(f"{path}:{number}", reason)
 
 
-def _why_not_json(line: bytes, error: ValueError) -> str:
+def _why_not_json(line: bytes, error: orjson.JSONDecodeError) -> str:
     if len(line) >= MAX_LINE:
         return f"the line is longer than {MAX_LINE >> 20} MiB"
     try:
         line.decode("utf-8")
     except UnicodeDecodeError as bad:
         return f"not UTF-8: byte 0x{line[bad.start]:02x} at offset {bad.start}"
-    return f"not JSON: {error}"
+    return f"not JSON: {error.msg} at column {error.colno}"

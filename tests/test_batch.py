@@ -98,7 +98,10 @@ def test_files_folders_quotes_and_patterns(tmp_path):
 
 
 BAD = {
-    "broken JSON": (b'{"id": "a", "text": "x"}\n{"id": "b",\n', "talks.jsonl:2: not JSON"),
+    "broken JSON": (
+        b'{"id": "a", "text": "x"}\n{"id": "b",\n',
+        "talks.jsonl:2: not JSON: unexpected end of data at column 12",
+    ),
     "missing field": (b'{"id": "a"}\n', "talks.jsonl:1: $: 'text' or 'segments' is required"),
     "wrong type": (b'\n{"id": "a", "text": 7}\n', "talks.jsonl:2: $.text: 7 is not of type 'string'"),
     "unknown field": (b'{"id": "a", "text": "x", "body": "y"}\n', "'body' was unexpected"),
