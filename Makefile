@@ -1,6 +1,6 @@
 # Transcripts in, a language model's answer for each out.  `make` lists the goals; README.md explains them.
 #
-#   TRANSCRIPTS -> batch.jsonl -> submitted.json -> results.jsonl      in data/runs/RUN/PROVIDER
+#   TRANSCRIPTS -> transcripts.jsonl -> batch.jsonl -> submitted.json -> results.jsonl   in data/runs/RUN/PROVIDER
 #
 # Make decides when to look, the ledger beside these files decides what is still unpaid, and only the
 # goal `submit` may start paid jobs: every other goal tells the command --no-new-jobs.
@@ -18,12 +18,16 @@ $(call named,RUN)
 -include data/runs/$(RUN)/run.mk
 PROVIDER ?= together
 $(call named,PROVIDER)
-VARIABLES := RUN PROVIDER TRANSCRIPTS MODEL PROMPT TEMPLATE MAX_TOKENS TEMPERATURE TOP_P EXTRA \
-             WAIT POLL SETTLE RETRY REPLACE ADOPT STRICT LOCAL_MODEL LOCAL_CONTEXT
+VARIABLES := RUN PROVIDER TRANSCRIPTS ENCODING ERRORS VERBOSE WORKERS \
+             MODEL PROMPT TEMPLATE MAX_TOKENS TEMPERATURE TOP_P EXTRA CONTEXT WAIT POLL SETTLE RETRY REPLACE ADOPT STRICT LOCAL_MODEL LOCAL_CONTEXT
 $(foreach v,$(VARIABLES),$(if $(findstring $$,$(value $v)),$(error $v may not hold a dollar sign)))
 
 # Empty: the command's own default.  `python -m pipeline batch --help` explains each.
 TRANSCRIPTS ?=
+ENCODING    ?=
+ERRORS      ?=
+VERBOSE     ?=
+WORKERS     ?=
 MODEL       ?=
 PROMPT      ?= data/prompts/summary.md
 TEMPLATE    ?=
@@ -31,6 +35,7 @@ MAX_TOKENS  ?= 4000
 TEMPERATURE ?=
 TOP_P       ?=
 EXTRA       ?=
+CONTEXT     ?=
 WAIT        ?=
 POLL        ?=
 SETTLE      ?= 300
@@ -54,7 +59,7 @@ MAKEFLAGS     += --warn-undefined-variables --no-builtin-rules
 .SUFFIXES:
 # A target is whole or absent.  Shards, receipts and outputs are never targets, so Make never deletes one.
 .DELETE_ON_ERROR:
-.PHONY: help batch submit results show status cancel validate providers demo install \
+.PHONY: help transcripts batch submit results show status cancel validate providers demo install \
         check lint test test-long bench clean FORCE
 
 help:  ## List the goals and say where the run stands
@@ -63,6 +68,8 @@ help:  ## List the goals and say where the run stands
 
 # ---- the pipeline: one goal, one file, one command ----------------------------------------
 
+transcripts: $(WORK)/transcripts.jsonl  ## Read captions, text, JSON, ... as one transcript a line (free)
+	@echo $<
 batch: $(WORK)/batch.jsonl  ## Turn transcripts into requests (free)
 	@echo $<
 submit: $(WORK)/submitted.json  ## Start a job for each request that has none (the only goal that costs money)
@@ -71,17 +78,21 @@ results: $(WORK)/results.jsonl  ## Collect the answers, one line per request (fr
 	@echo $<
 	$(if $(STRICT),@$(PIPELINE) status --strict)
 
-$(WORK)/batch.jsonl: $(WORK)/settings
+$(WORK)/transcripts.jsonl: $(WORK)/inputs
+	@$(PIPELINE) transcripts
+$(WORK)/batch.jsonl: $(WORK)/transcripts.jsonl $(WORK)/settings
 	@$(PIPELINE) batch
 $(WORK)/submitted.json: $(WORK)/batch.jsonl $(if $(PAYING),FORCE)
 	@$(PIPELINE) submit $(if $(PAYING),,--no-new-jobs)
 $(WORK)/results.jsonl: $(WORK)/submitted.json
 	@STRICT= $(PIPELINE) results
 
-# Variables are no prerequisites, so they pass through a stamp that is rewritten only when one of them,
-# the list of inputs, or an input itself has changed.
+# Variables are no prerequisites, so they pass through two stamps, each rewritten only when it changes:
+# `inputs` for what is read (with the list and the age of the files), `settings` for what is asked.
 $(WORK)/settings: FORCE | $(INSTALLED)
 	@$(PIPELINE) settings
+$(WORK)/inputs: FORCE $(WORK)/settings
+	@:  # the command above writes it; FORCE makes Make look at its age again
 
 show: results  ## Print the answers for reading
 	@$(PIPELINE) show
@@ -97,7 +108,7 @@ demo:  ## Run everything on data/transcripts with a small model on this machine:
 	@$(MAKE) --no-print-directory submit show RUN=demo PROVIDER=local WAIT=1 TRANSCRIPTS=data/transcripts \
 	  PROMPT=data/prompts/demo.md TEMPLATE=data/prompts/demo-template.md MAX_TOKENS=90
 clean:  ## Remove what is free to rebuild; never shards, jobs or outputs
-	rm -f $(addprefix $(WORK)/,settings batch.jsonl index.jsonl submitted.json results.jsonl)
+	rm -f $(addprefix $(WORK)/,inputs settings transcripts.jsonl rejected.jsonl batch.jsonl index.jsonl submitted.json results.jsonl)
 
 # ---- the workshop --------------------------------------------------------------------------
 

@@ -65,10 +65,10 @@ def workspace(command: Callable) -> Callable:
     return run(provider(command))
 
 
-def inputs(command: Callable) -> Callable:
-    """What decides the content of a batch."""
+def reading(command: Callable) -> Callable:
+    """What decides which transcripts there are, and how they are read."""
     options = [
-        click.argument("transcripts", nargs=-1, type=click.Path(path_type=Path)),
+        click.argument("files", nargs=-1, type=click.Path(path_type=Path)),
         variable(
             "TRANSCRIPTS",
             "--transcripts",
@@ -76,6 +76,34 @@ def inputs(command: Callable) -> Callable:
             default="",
             help="Files or folders; those of the last time without it.",
         ),
+        variable(
+            "ENCODING", "--encoding", default="", help="Encoding of the files; found out for each without it."
+        ),
+    ]
+    return _all(options, command)
+
+
+def patience(command: Callable) -> Callable:
+    """How faults are taken, and what is said on the way."""
+    options = [
+        variable(
+            "ERRORS", "--errors", type=click.Choice(["stop", "skip"]), default="stop", show_default=True,
+            help="At a transcript that cannot be read: stop, or go on and list it in rejected.jsonl.",
+        ),
+        variable("VERBOSE", "--verbose", is_flag=True, help="A line for each file, and every warning."),
+    ]  # fmt: skip
+    return _all(options, workers(command))
+
+
+def workers(command: Callable) -> Callable:
+    return variable(
+        "WORKERS", "--workers", type=click.IntRange(1), help="Processes that read files; the processors without it."
+    )(command)
+
+
+def asking(command: Callable) -> Callable:
+    """What decides the content of a request."""
+    options = [
         variable("MODEL", "--model", default="", help="Model; the provider's own default without it."),
         variable("PROMPT", "--prompt", default="", help="File with the system prompt."),
         variable("TEMPLATE", "--template", default="", help="File with the user message; {{ text }} in it."),
@@ -83,58 +111,137 @@ def inputs(command: Callable) -> Callable:
         variable("TEMPERATURE", "--temperature", type=click.FloatRange(0, 2)),
         variable("TOP_P", "--top-p", type=click.FloatRange(0, 1, min_open=True)),
         variable("EXTRA", "--extra", default="", help="JSON object of further body fields."),
+        variable("CONTEXT", "--context", type=click.IntRange(1), help="The model's window in tokens, to warn by."),
     ]
+    return _all(options, command)
+
+
+def _all(options: list[Callable], command: Callable) -> Callable:
     for option in reversed(options):
         command = option(command)
-    return workspace(command)
+    return command
+
+
+def _inputs(ws: Workspace, files: tuple[Path, ...], words: str, encoding: str = "") -> list[Path]:
+    """The files of the command line, else of TRANSCRIPTS, else of the last time."""
+    from pipeline.settings import remembered
+    from pipeline.transcripts.decode import known
+    from pipeline.transcripts.paths import paths
+
+    known(encoding)
+    return list(files) or paths(words or remembered(ws))
 
 
 @main.command()
-@inputs
-def settings(run: str, provider: str, transcripts: tuple[Path, ...], words: str, **values: Any) -> None:
+@workspace
+@reading
+@patience
+@asking
+def settings(
+    run: str, provider: str, files: tuple[Path, ...], words: str, encoding: str, errors: str, **values: Any
+) -> None:
     """Stamp the variables and inputs for Make (free)."""
     from pipeline import plugins
     from pipeline.settings import remembered, settings
-    from pipeline.transcripts import paths
 
     ws = Workspace.of(run, provider)
-    words = words or remembered(ws)
-    values |= {"transcripts": words, "local_model": os.environ.get("LOCAL_MODEL", "")}
     plugins.find(provider)
-    settings(ws, values, list(transcripts) or paths(words), [values["prompt"], values["template"]])
+    inputs = _inputs(ws, files, words, encoding)
+    reading = {"transcripts": words or remembered(ws), "encoding": encoding, "errors": errors}
+    asking = {name: value for name, value in values.items() if name not in ("verbose", "workers", "context")}
+    for name in ("prompt", "template"):
+        asking[name] = Path(asking[name]) if asking[name] else ""
+    settings(ws, reading, asking | {"local_model": os.environ.get("LOCAL_MODEL", "")}, inputs)
 
 
 @main.command()
-@inputs
+@workspace
+@reading
+@patience
+def transcripts(
+    run: str,
+    provider: str,
+    files: tuple[Path, ...],
+    words: str,
+    encoding: str,
+    errors: str,
+    verbose: bool,
+    workers: int | None,
+) -> None:
+    """Read transcripts as people have them, one a line (free)."""
+    from pipeline.files import lock
+
+    ws = Workspace.of(run, provider)
+    with lock(ws.lock, "transcripts"):
+        _ingest(ws, _inputs(ws, files, words, encoding), encoding, errors, verbose, workers)
+
+
+def _ingest(
+    ws: Workspace, paths: list[Path], encoding: str, errors: str, verbose: bool, workers: int | None
+) -> None:
+    from pipeline.ingest import ingest
+    from pipeline.pool import cores
+    from pipeline.progress import Bar
+    from pipeline.transcripts.paths import sources
+
+    live = sys.stderr.isatty()
+    bar = Bar(sum(1 for _ in sources(paths)) if live else 0, live)
+    try:
+        tally = ingest(
+            ws,
+            paths,
+            encoding=encoding,
+            skip=errors == "skip",
+            workers=workers or cores(),
+            verbose=verbose,
+            say=bar.news,
+            done=bar.advance,
+        )
+    finally:
+        bar.end()
+    formats = ", ".join(f"{count:,} {name}" for name, count in tally.formats.most_common())
+    click.echo(f"{many(tally.transcripts, 'transcript')}: {formats}")
+    if tally.rejected:
+        click.echo(f"{many(tally.rejected, 'transcript')} left out, with the reasons in {ws.rejected}")
+    if tally.passed:
+        passed = ", ".join(f"{count:,} {name}" for name, count in tally.passed.most_common(8))
+        _say(f"not read, by their suffix or name: {passed}")
+
+
+@main.command()
+@workspace
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@asking
 def batch(
     run: str,
     provider: str,
-    transcripts: tuple[Path, ...],
-    words: str,
+    files: tuple[Path, ...],
     model: str,
     prompt: str,
     template: str,
     max_tokens: int,
     extra: str,
+    context: int | None,
     **sampling: float | None,
 ) -> None:
-    """Turn transcripts into requests, one a line (free)."""
+    """Turn transcripts into requests, one a line (free). FILES are read first, as `transcripts` does."""
     from pipeline import plugins
     from pipeline import prompt as prompts
     from pipeline.batch import batch
     from pipeline.files import lock
-    from pipeline.settings import remembered
-    from pipeline.transcripts import paths
 
     ws = Workspace.of(run, provider)
-    model = model or plugins.provider(provider).default_model or ""
+    plugin = plugins.provider(provider)
+    model = model or plugin.default_model or ""
     if not model:
         raise InputError(f"{provider} has no default model; name one: `make batch MODEL=…`")
     fields = {name: value for name, value in sampling.items() if value is not None}
     fields |= prompts.extra(extra)
     asked = prompts.Prompt(model, prompts.load(prompt, "PROMPT"), prompts.template(template), max_tokens, fields)
     with lock(ws.lock, "batch"):
-        count = batch(ws, list(transcripts) or paths(words or remembered(ws)), asked)
+        if files:
+            _ingest(ws, list(files), "", "stop", False, None)
+        count = batch(ws, asked, context or plugin.limits(model).context, _say)
     click.echo(f"{many(count, 'request')} for {model}")
 
 
@@ -262,16 +369,20 @@ def cancel(run: str, provider: str, settle: float) -> None:
 
 
 @main.command()
-@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
-@variable("TRANSCRIPTS", "--transcripts", "words", default="", help="Files or folders.")
+@workspace
+@reading
+@workers
 @click.option("--kind", type=click.Choice(["transcript", "request", "result"]), default="transcript")
-def validate(files: tuple[Path, ...], words: str, kind: str) -> None:
-    """Check files against their schema, line by line (free)."""
+def validate(
+    run: str, provider: str, files: tuple[Path, ...], words: str, encoding: str, workers: int | None, kind: str
+) -> None:
+    """Read everything, check each line against its schema, and list every fault (free)."""
     from pipeline.check import check
-    from pipeline.transcripts import paths
+    from pipeline.pool import cores
 
-    count = check(list(files) or paths(words), kind)
-    click.echo(f"{many(count, kind)}, all valid")
+    inputs = _inputs(Workspace.of(run, provider), files, words, encoding)
+    for line in check(inputs, kind, encoding, workers or cores()):
+        click.echo(line)
 
 
 @main.command()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import click
 
 from pipeline.ledger import Ledger
-from pipeline.words import many
+from pipeline.words import elapsed, many
 
 
 @dataclass
@@ -49,8 +49,26 @@ def describe(ledger: Ledger) -> str:
     return f"{done:,} of {many(total, 'row')} done · {many(len(jobs), 'job')}: {by_state}"
 
 
-def elapsed(seconds: float) -> str:
-    """1:02:03"""
-    minutes, second = divmod(int(seconds), 60)
-    hours, minute = divmod(minutes, 60)
-    return f"{hours}:{minute:02d}:{second:02d}"
+@dataclass
+class Bar:
+    """How many of the files are read, on a terminal: one line that changes. Elsewhere it says nothing."""
+
+    total: int
+    live: bool
+    done: int = 0
+
+    def advance(self, files: int) -> None:
+        self.done += files
+        if self.live and self.total:
+            full = 30 * self.done // self.total
+            bar = "#" * full + "-" * (30 - full)
+            click.echo(f"\r\033[K[{bar}] {self.done:,} of {many(self.total, 'file')}", nl=False, err=True)
+
+    def news(self, text: str) -> None:
+        self.end()
+        click.echo(text, err=True)
+
+    def end(self) -> None:
+        """Take the line away; what was said stays."""
+        if self.live and self.done:
+            click.echo("\r\033[K", nl=False, err=True)

@@ -13,6 +13,7 @@ import orjson
 from pipeline.errors import InputError
 
 NAMES = ("id", "title", "show", "episode", "published", "language", "text")
+METADATA = "metadata."  # {{ metadata.guest }}: the user's own fields reach a prompt only so
 PLACE = re.compile(r"\{\{\s*(.*?)\s*\}\}")
 OWN = ("model", "messages", "max_tokens", "temperature", "top_p", "stream", "n")  # EXTRA may not set these
 
@@ -29,10 +30,17 @@ class Prompt:
 
     def body(self, transcript: Mapping[str, Any]) -> dict[str, Any]:
         """The chat-completions body: model, messages, max_tokens, then what the user added."""
-        user = PLACE.sub(lambda match: str(transcript.get(match[1]) or ""), self.template)
+        user = PLACE.sub(lambda place: _value(transcript, place[1]), self.template)
         system = [{"role": "system", "content": self.system}] if self.system else []
         messages = [*system, {"role": "user", "content": user}]
         return {"model": self.model, "messages": messages, "max_tokens": self.max_tokens, **self.fields}
+
+
+def _value(transcript: Mapping[str, Any], name: str) -> str:
+    """What stands for `{{ name }}`; nothing where the transcript does not have it."""
+    fields = transcript.get("metadata") or {} if name.startswith(METADATA) else transcript
+    value = fields.get(name.removeprefix(METADATA))
+    return "" if value is None else str(value)
 
 
 def load(path: str, variable: str) -> str:
@@ -54,8 +62,8 @@ def template(path: str) -> str:
     text = load(path, "TEMPLATE") or "{{ text }}"
     for number, line in enumerate(text.split("\n"), 1):
         for name in PLACE.findall(line):
-            if name not in NAMES:
-                known = ", ".join(NAMES)
+            if name not in NAMES and not name.startswith(METADATA):
+                known = ", ".join((*NAMES, METADATA + "…"))
                 raise InputError(f"{path}:{number}: {{{{ {name} }}}} is no field of a transcript; use {known}")
     if "text" not in PLACE.findall(text):
         raise InputError(f"{path}: the template has no {{{{ text }}}}, so no transcript would be sent; add it")

@@ -20,11 +20,15 @@ ENDED = ("completed", "failed", "expired", "cancelled")
 
 @dataclass(frozen=True)
 class Limits:
-    """What one shard may hold, and how often to ask. None: the service is not known to have that limit."""
+    """What one shard may hold, and how often to ask. None: the service is not known to have that limit.
+
+    `context` is the model's window: tokens of a prompt and its answer together.
+    """
 
     max_requests: int | None = None
     max_bytes: int | None = None
     max_line_bytes: int | None = None
+    context: int | None = None
     poll: tuple[float, float] = (30.0, 60.0)  # seconds between polls: shortest, longest
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -18,14 +19,15 @@ SHOWN = 20  # faults printed before "and N more"
 class Faults:
     """Collects `file:line: why` and ends the stage with one error that holds them all."""
 
-    def __init__(self) -> None:
+    def __init__(self, every: bool = False) -> None:
         self.shown: list[str] = []
         self.count = 0
+        self._most = sys.maxsize if every else SHOWN
 
     def add(self, where: object, why: str) -> None:
         self.count += 1
-        if len(self.shown) < SHOWN:
-            self.shown.append(f"{where}: {clean(why, 300)}")
+        if len(self.shown) < self._most:
+            self.shown.append(f"{clean(where)}: {clean(why, 300)}")
 
     def check(self, advice: str) -> None:
         """Raise InputError if there is any fault; `advice` says what to type."""
@@ -47,7 +49,7 @@ def parse(stream: BinaryIO, path: Path, kind: str, faults: Faults) -> Iterator[t
         try:
             record = orjson.loads(line)
         except orjson.JSONDecodeError as error:
-            faults.add(f"{path}:{number}", _why_not_json(line, error))
+            faults.add(f"{path}:{number}", why_not_json(line, error))
             if len(line) >= MAX_LINE:  # the rest of it would be read as lines of their own
                 return
             continue
@@ -62,7 +64,8 @@ def blame(path: Path, number: int, reasons: Iterable[str], faults: Faults) -> No
         faults.add(f"{path}:{number}", reason)
 
 
-def _why_not_json(line: bytes, error: orjson.JSONDecodeError) -> str:
+def why_not_json(line: bytes, error: orjson.JSONDecodeError) -> str:
+    """The reason in a few words: too long, not UTF-8, or where the JSON breaks off."""
     if len(line) >= MAX_LINE:
         return f"the line is longer than {MAX_LINE >> 20} MiB"
     try:

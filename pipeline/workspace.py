@@ -30,6 +30,9 @@ class Workspace:
     def root(self) -> Path:
         return RUNS / self.run / self.provider
 
+    inputs = property(lambda self: self.root / "inputs")
+    transcripts = property(lambda self: self.root / "transcripts.jsonl")
+    rejected = property(lambda self: self.root / "rejected.jsonl")
     settings = property(lambda self: self.root / "settings")
     batch = property(lambda self: self.root / "batch.jsonl")
     index = property(lambda self: self.root / "index.jsonl")

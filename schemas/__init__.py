@@ -12,7 +12,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-KINDS = ("transcript", "request", "result", "receipt")
+KINDS = ("transcript", "rejected", "request", "result", "receipt")
 
 
 @cache

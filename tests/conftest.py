@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.batch import batch
 from pipeline.cli import main
+from pipeline.ingest import ingest
 from pipeline.prompt import Prompt
 from pipeline.workspace import Workspace
 
@@ -50,9 +51,30 @@ def make_batch(ws, tmp_path):
     def make(*ids: str, system: str = "", workspace: Workspace = ws) -> None:
         path = tmp_path / "talks.jsonl"
         write_jsonl(path, [{"id": name, "title": name.upper(), "text": f"words of {name}"} for name in ids])
-        batch(workspace, [path], Prompt("m", system=system))
+        batched(workspace, [path], Prompt("m", system=system))
 
     return make
+
+
+def batched(ws: Workspace, paths: list[Path], prompt: Prompt) -> int:
+    """From transcripts to batch.jsonl; the number of requests."""
+    ingest(ws, paths, say=lambda text: None)
+    return batch(ws, prompt, say=lambda text: None)
+
+
+@pytest.fixture
+def run(capsys):
+    """`run("batch", ...)` is the command; returns its exit code, standard output and standard error."""
+
+    def command(*words):
+        code = 0
+        try:
+            main([str(word) for word in words])
+        except SystemExit as leave:
+            code = leave.code
+        return code, *capsys.readouterr()
+
+    return command
 
 
 def write_jsonl(path: Path, records: list) -> Path:

@@ -9,44 +9,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import transcripts
-from pipeline.batch import FITS, batch, custom_id
-from pipeline.cli import main
+from pipeline.batch import FITS, custom_id
 from pipeline.prompt import Prompt
-from pipeline.transcripts.jsonl import from_segments
+from pipeline.transcripts.paths import paths, sources
+from pipeline.transcripts.reading import join, segment, tidy
 from pipeline.workspace import Workspace
-from tests.conftest import ROOT, read_jsonl, write_jsonl
+from tests.conftest import ROOT, batched, read_jsonl, write_jsonl
 
 GOLDEN = ROOT / "tests" / "golden"
-
-
-@pytest.fixture
-def run(capsys):
-    """`run("batch", ...)` is the command; returns its exit code, standard output and standard error."""
-
-    def command(*words):
-        code = 0
-        try:
-            main([str(word) for word in words])
-        except SystemExit as leave:
-            code = leave.code
-        return code, *capsys.readouterr()
-
-    return command
 
 
 def test_golden_byte_for_byte(ws, monkeypatch, tmp_path):
     monkeypatch.chdir(GOLDEN)
     monkeypatch.setattr("pipeline.workspace.RUNS", tmp_path)
     prompt = Prompt("model-x", "Be brief.", "{{ title }} of {{ show }}:\n\n{{ text }}", 4000, {"temperature": 0.5})
-    batch(ws, transcripts.paths("talks.jsonl notes"), prompt)
+    batched(ws, paths("talks.jsonl notes"), prompt)
+    assert ws.transcripts.read_bytes() == (GOLDEN / "transcripts.jsonl").read_bytes()
     assert ws.batch.read_bytes() == (GOLDEN / "batch.jsonl").read_bytes()
     assert ws.index.read_bytes() == (GOLDEN / "index.jsonl").read_bytes()
 
 
 def test_without_a_template_the_user_message_is_the_text(ws, tmp_path):
     talks = write_jsonl(tmp_path / "t.jsonl", [{"id": "episode-id", "text": "words"}])
-    batch(ws, [talks], Prompt("m", "sys"))
+    batched(ws, [talks], Prompt("m", "sys"))
     messages = [{"role": "system", "content": "sys"}, {"role": "user", "content": "words"}]
     body = {"model": "m", "messages": messages, "max_tokens": 4000}
     assert read_jsonl(ws.batch) == [{"custom_id": "episode-id", "body": body}]
@@ -76,22 +61,19 @@ def test_custom_ids_fit_and_tell_ids_apart(one, other):
 
 def test_ids_that_differ_by_case_are_two(ws, tmp_path):
     talks = write_jsonl(tmp_path / "t.jsonl", [{"id": "A", "text": "x"}, {"id": "a", "text": "x"}])
-    assert batch(ws, [talks], Prompt("m")) == 2
+    assert batched(ws, [talks], Prompt("m")) == 2
 
 
 def test_text_is_made_from_segments():
     said = [("Ana", "Hello"), ("Ana", " there."), ("Ben", "Hi."), (None, "Yes."), ("Ana", "")]
-    assert (
-        from_segments([{"speaker": who, "text": words} for who, words in said])
-        == "Ana: Hello there.\n\nBen: Hi. Yes."
-    )
+    assert join(tidy(segment(words, who) for who, words in said)) == "Ana: Hello there.\n\nBen: Hi. Yes."
 
 
 def test_files_folders_quotes_and_patterns(tmp_path):
     (tmp_path / "my talks" / "deep").mkdir(parents=True)
-    for name in ("a.txt", "my talks/b.md", "my talks/deep/c.TXT", "my talks/.hidden.txt", "my talks/x.pdf"):
+    for name in ("a.txt", "my talks/b.md", "my talks/deep/c.TXT", "my talks/.hidden.txt", "my talks/x.mp3"):
         (tmp_path / name).write_text("words")
-    found = lambda words: [stem for _, stem in transcripts.sources(transcripts.paths(words))]  # noqa: E731
+    found = lambda words: [name for _, name in sources(paths(words))]  # noqa: E731
     assert found("my talks") == ["b", "deep/c"]
     assert found("'my talks' a.txt") == ["b", "deep/c", "a"]
     assert found("*.txt") == ["a"]
@@ -105,6 +87,7 @@ BAD = {
     "missing field": (b'{"id": "a"}\n', "talks.jsonl:1: $: 'text' or 'segments' is required"),
     "wrong type": (b'\n{"id": "a", "text": 7}\n', "talks.jsonl:2: $.text: 7 is not of type 'string'"),
     "unknown field": (b'{"id": "a", "text": "x", "body": "y"}\n', "'body' was unexpected"),
+    "id missing": (b'{"text": "x"}\n', "talks.jsonl:1: $: 'id' is a required property"),
     "duplicate id": (
         b'{"id": "a", "text": "x"}\n{"id": "b", "text": "x"}\n{"id": "a", "text": "x"}\n',
         "talks.jsonl:3: $.id: 'a' is also the id at talks.jsonl:1",
@@ -129,7 +112,7 @@ def test_bad_input_is_one_clear_line_and_writes_nothing(name, run, tmp_path):
     assert code == 2
     assert message in err
     assert err.count("\n") == 1
-    assert "run `make batch` again" in err
+    assert "run `make transcripts` again" in err
     assert out == ""
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] in (
         ["talks.jsonl", ".lock"],
@@ -141,13 +124,8 @@ def test_bad_input_is_one_clear_line_and_writes_nothing(name, run, tmp_path):
     ("words", "message"),
     [
         (["nowhere.jsonl"], "nowhere.jsonl: no such file or folder; name it in TRANSCRIPTS="),
-        (["--transcripts", "nowhere/*.txt"], "nowhere/*.txt: no such file or folder"),
-        (["--transcripts", " "], "no input: name files or folders"),
-        (["--transcripts", "'a"], "No closing quotation"),
-        (["empty"], "empty: no transcripts in this folder; it takes .jsonl, .txt, .md"),
-        (["talk.srt"], "talk.srt: no reader for .srt; takes .jsonl, .txt, .md"),
-        (["blank.txt"], "blank.txt: no transcript: the file has no text"),
-        (["latin.txt"], "latin.txt:2: not UTF-8: byte 0xe9"),
+        (["empty"], "empty: no transcripts in this folder; it takes captions (.vtt .srt"),
+        (["blank.txt"], "blank.txt: no transcript: there are no words in it"),
         (["a.txt", "a.md"], "a.md: $.id: 'a' is also the id at a.txt"),
         (["a.txt", "--provider", "nope"], "no provider 'nope' is installed; PROVIDER may be: local, together"),
         (["a.txt", "--run", "../x"], "RUN='../x' is no name"),
@@ -161,13 +139,7 @@ def test_bad_input_is_one_clear_line_and_writes_nothing(name, run, tmp_path):
 )
 def test_a_wrong_call_is_one_clear_line(words, message, run, tmp_path):
     (tmp_path / "empty").mkdir()
-    for name, data in {
-        "a.txt": b"x",
-        "a.md": b"x",
-        "talk.srt": b"x",
-        "blank.txt": b" \n",
-        "latin.txt": b"x\ncaf\xe9",
-    }.items():
+    for name, data in {"a.txt": b"x" * 300, "a.md": b"x", "blank.txt": b" \n"}.items():
         (tmp_path / name).write_bytes(data)
     (tmp_path / "t.md").write_text("{{ text }}\n{{ who }}")
     code, _, err = run("batch", *words)
@@ -175,6 +147,35 @@ def test_a_wrong_call_is_one_clear_line(words, message, run, tmp_path):
     assert message in err
     assert err.count("\n") == 1
     assert not list(tmp_path.rglob("batch.jsonl"))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--transcripts", "nowhere/*.txt"], "nowhere/*.txt: no such file or folder"),
+        (["--transcripts", " "], "no input: name files or folders"),
+        (["--transcripts", "'a"], "No closing quotation"),
+        (["a.txt", "--encoding", "klingon"], "ENCODING=klingon is no encoding; try utf-8"),
+        (
+            ["a.txt", "--encoding", "ascii"],
+            "a.txt: not ascii: 2 places cannot be decoded; mend the file or ENCODING=",
+        ),
+        (["a.txt", "--errors", "ignore"], "'ignore' is not one of 'stop', 'skip'"),
+    ],
+)
+def test_a_wrong_call_of_transcripts_is_one_clear_line(words, message, run, tmp_path):
+    (tmp_path / "a.txt").write_text("é" + "x" * 300)
+    code, _, err = run("transcripts", *words)
+    assert code == 2
+    assert message in err
+    assert err.count("\n") == 1
+    assert not list(tmp_path.rglob("transcripts.jsonl"))
+
+
+def test_a_batch_without_transcripts_says_what_to_type(run):
+    code, _, err = run("batch", "--model", "m")
+    assert code == 2
+    assert "transcripts.jsonl: no such file; run `make transcripts TRANSCRIPTS=…`" in err
 
 
 def test_a_file_name_that_is_not_utf8_is_named(run, tmp_path):
@@ -189,9 +190,17 @@ def test_a_file_name_that_is_not_utf8_is_named(run, tmp_path):
 
 def test_at_most_twenty_faults_are_printed(run, tmp_path):
     (tmp_path / "talks.jsonl").write_bytes(b"{}\n" * 50)
-    _, _, err = run("validate", "talks.jsonl")
+    _, _, err = run("transcripts", "talks.jsonl")
     assert err.count("talks.jsonl:") == 20
     assert "and 80 more" in err
+
+
+def test_validate_lists_every_fault(run, tmp_path):
+    (tmp_path / "talks.jsonl").write_bytes(b"{}\n" * 50)
+    code, out, err = run("validate", "talks.jsonl")
+    assert code == 2
+    assert out.count("talks.jsonl:") == 100
+    assert "100 faults; mend the input and run `make validate` again" in err
 
 
 def test_a_failed_batch_leaves_the_old_one(run, tmp_path):
@@ -206,7 +215,7 @@ def test_a_failed_batch_leaves_the_old_one(run, tmp_path):
 
 def test_a_template_cannot_be_reached_from_a_transcript(ws, tmp_path):
     talks = write_jsonl(tmp_path / "t.jsonl", [{"id": "a", "title": "T", "text": "{{ title }}"}])
-    batch(ws, [talks], Prompt("m", template="{{ text }}"))
+    batched(ws, [talks], Prompt("m", template="{{ text }}"))
     assert orjson.loads(ws.batch.read_bytes())["body"]["messages"][0]["content"] == "{{ title }}"
 
 

@@ -114,6 +114,33 @@ def test_the_rows_of_the_table_for_what_changes(make):
     assert make.server.invoice[2:] == [["b", "d"]]
 
 
+def test_raw_files_are_read_by_batch_and_not_again_for_another_prompt(make):
+    talks = make.root / "talks"
+    talks.mkdir()
+    for name in ("one", "two"):
+        (talks / f"{name}.vtt").write_text(f"WEBVTT\n\n00:01.000 --> 00:02.000\n<v Ana>words of {name}</v>\n")
+    make.ok("batch", TRANSCRIPTS="talks")
+    read = make.root / "data/runs/default/together/transcripts.jsonl"
+    assert [(row["id"], row["text"]) for row in read_jsonl(read)] == [
+        ("one", "Ana: words of one"), ("two", "Ana: words of two"),
+    ]  # fmt: skip
+    before = read.stat().st_mtime_ns
+    make.ok("batch", PROMPT="data/prompts/demo.md", TRANSCRIPTS="talks")
+    assert read.stat().st_mtime_ns == before
+    requests = read_jsonl(read.with_name("batch.jsonl"))
+    assert [row["body"]["messages"][1]["content"] for row in requests] == ["Ana: words of one", "Ana: words of two"]
+
+    # a removed file, another encoding, a fault and its way out
+    (talks / "two.vtt").unlink()
+    make.ok("batch", TRANSCRIPTS="talks")
+    assert [row["custom_id"] for row in read_jsonl(read.with_name("batch.jsonl"))] == ["one"]
+    (talks / "three.pdf").write_bytes(b"%PDF-1.4")
+    make.refused("batch", says="three.pdf: this is a PDF; export the transcript as .docx", TRANSCRIPTS="talks")
+    assert "1 transcript left out" in make.ok("batch", TRANSCRIPTS="talks", ERRORS="skip").stdout
+    make.ok("clean", TRANSCRIPTS="talks")
+    assert [path.name for path in read.parent.iterdir()] == [".lock"]
+
+
 def test_a_second_run_has_its_own_folder_and_the_first_stays_fresh(make):
     make.ok("submit", "results")
     make.ok("submit", "results", RUN="two", MODEL="other")

@@ -22,7 +22,8 @@ RECEIPT = {
     "version": 1, "shard": "0001-00000000", "provider": "p", "requests": 1, "bytes": 1, "sha256": "0" * 64,
     "state": "planned", "updated": "",
 }  # fmt: skip
-GOOD = {"transcript": TRANSCRIPT, "request": REQUEST, "result": RESULT, "receipt": RECEIPT}
+REJECTED = {"where": "talks.jsonl:2", "reasons": ["$: 'id' is a required property"]}
+GOOD = {"transcript": TRANSCRIPT, "rejected": REJECTED, "request": REQUEST, "result": RESULT, "receipt": RECEIPT}
 
 VALID = [
     ("transcript", {"id": "Ünïcode / ☃ id", "segments": [{"text": "x"}]}),
@@ -41,6 +42,7 @@ INVALID = [
     ("transcript", TRANSCRIPT | {"metadata": {"a": {}}}),
     ("transcript", TRANSCRIPT | {"published": "3 May 2025"}),
     ("transcript", TRANSCRIPT | {"transcript": "y"}),
+    ("rejected", REJECTED | {"reasons": []}),
     ("request", {"custom_id": "a b", "body": REQUEST["body"]}),
     ("request", {"custom_id": "a" * 65, "body": REQUEST["body"]}),
     ("request", {"custom_id": "a", "body": REQUEST["body"] | {"messages": []}}),

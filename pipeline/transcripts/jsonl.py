@@ -1,41 +1,51 @@
-"""JSON Lines: one transcript a line, as the schema says."""
+"""JSON Lines: one record a line, under the schema's names or the common other ones."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from pipeline.validate import Faults, records
+import orjson
+
+import schemas
+from pipeline.files import MAX_LINE, lines
+from pipeline.transcripts.fields import renamed
+from pipeline.transcripts.outcome import Outcome
+from pipeline.transcripts.reading import join, segment, tidy
+from pipeline.validate import why_not_json
 
 
-def read(path: Path, stem: str, faults: Faults) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Each record; `text` is made from the segments where it is absent. An empty file is a fault."""
-    count = faults.count
+def read(stream: BinaryIO, path: str) -> Iterator[Outcome]:
+    """An outcome for each line that is not blank; an empty file is a fault."""
+    said: set[str] = set()
     number = 0
-    for number, record in records(path, "transcript", faults):
-        record.setdefault("text", None)
-        if record["text"] is None:
-            record["text"] = from_segments(record["segments"])
-        if record["text"]:
-            yield f"{path}:{number}", record
-        else:
-            faults.add(f"{path}:{number}", "$.segments: no words in any segment")
-    if not number and faults.count == count:
-        faults.add(path, "no transcripts: the file is empty")
+    for number, line in lines(stream):
+        where = f"{path}:{number}"
+        try:
+            yield outcome(orjson.loads(line), where, path, said)
+        except orjson.JSONDecodeError as error:
+            yield Outcome(where, faults=[why_not_json(line, error)])
+            if len(line) >= MAX_LINE:  # the rest of it would be read as lines of their own
+                return
+    if not number:
+        yield Outcome(path, faults=["no transcripts: the file is empty"])
 
 
-def from_segments(segments: list[dict[str, Any]]) -> str:
-    """Turns as paragraphs, `Name: words`; a speaker is named where the speaker changes."""
-    turns: list[str] = []
-    last: str | None = None
-    for segment in segments:
-        words, speaker = segment["text"].strip(), segment.get("speaker") or last
-        if not words:
-            continue
-        if turns and speaker == last:
-            turns[-1] += " " + words
-        else:
-            turns.append(f"{speaker}: {words}" if speaker else words)
-        last = speaker
-    return "\n\n".join(turns)
+def outcome(value: Any, where: str, path: str, said: set[str]) -> Outcome:
+    """The record made whole: its own names, a text, a source. `said` holds the aliases named already."""
+    record, read_as = renamed(value) if isinstance(value, dict) else (value, {})
+    if not schemas.is_valid("transcript")(record):
+        return Outcome(where, faults=list(schemas.faults("transcript", record)))
+    if record.get("text") is None:
+        record["text"] = _words(record["segments"])
+    if not record["text"]:
+        return Outcome(where, record["id"], faults=["$.segments: no words in any segment"])
+    record.setdefault("source", {"path": path, "format": "jsonl"})
+    new = sorted(read_as.keys() - said)
+    said.update(new)
+    warnings = [("alias", f"`{alias}` is read as `{read_as[alias]}`") for alias in new]
+    return Outcome(where, record["id"], orjson.dumps(record), warnings=warnings, format="jsonl")
+
+
+def _words(segments: list[dict[str, Any]]) -> str:
+    return join(tidy(segment(piece["text"], piece.get("speaker")) for piece in segments))

@@ -1,0 +1,89 @@
+"""Bytes to text: by byte order mark, as UTF-8, as UTF-16 by the pattern of its zero bytes, else as cp1252.
+
+A detector would add rare encodings, and take German for Turkish; ENCODING names those better.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+from pipeline.errors import InputError
+from pipeline.transcripts.reading import Unreadable
+
+MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32",
+         codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}  # fmt: skip
+GUESS = "cp1252"
+CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
+
+
+def known(encoding: str) -> str:
+    """The name itself, if it is an encoding of text; raises InputError."""
+    try:
+        b"a".decode(encoding or "utf-8", "replace")
+    except LookupError:
+        raise InputError(f"ENCODING={encoding} is no encoding; try utf-8, utf-16, cp1252, shift_jis, …") from None
+    return encoding
+
+
+def decode(data: bytes, encoding: str = "") -> tuple[str, str, str]:
+    """`(text, encoding, warning)`; every line ends with `\\n`. Raises Unreadable for what is no text."""
+    name = encoding or _marked(data) or _plain(data)
+    text = data.decode(name, "replace")
+    lost = (
+        text.count("\ufffd") - data.count("\ufffd".encode()) if name.startswith("utf-8") else text.count("\ufffd")
+    )
+    if encoding and lost:
+        raise Unreadable(f"not {encoding}: {lost:,} places cannot be decoded; mend the file or ENCODING=")
+    warning = (
+        f"no UTF-8; read as {GUESS}, a guess: ENCODING= names another" if (name, encoding) == (GUESS, "") else ""
+    )
+    if lost > 0 and not warning:
+        warning = f"{lost:,} places are not {name}; they read U+FFFD"
+    return _lines(text), name, warning
+
+
+def _marked(data: bytes) -> str:
+    return next((name for mark, name in MARKS.items() if data.startswith(mark)), "")
+
+
+def _plain(data: bytes) -> str:
+    """The encoding of bytes without a mark."""
+    if name := _utf16(data, 0.2):
+        return name
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return _utf16(data, 0.01) or _damaged(data) or _guess(data)
+    return "utf-8"
+
+
+def _utf16(data: bytes, least: float) -> str:
+    """UTF-16 has its zero bytes on one side; `least` is the share of characters that must have one."""
+    start = data[:8192]
+    even, odd = start[::2].count(0), start[1::2].count(0)
+    if max(even, odd) * 2 < least * len(start) or min(even, odd) * 20 > max(even, odd):
+        return ""
+    return "" if even == odd else "utf-16-le" if odd > even else "utf-16-be"
+
+
+def _damaged(data: bytes) -> str:
+    """UTF-8 with a few broken places: a file that was cut, or glued from two."""
+    text = data.decode("utf-8", "replace")
+    bad = text.count("\ufffd")
+    good = len(text) - bad - len(text.encode("ascii", "ignore"))
+    return "utf-8" if bad * 2 <= good else ""
+
+
+def _guess(data: bytes) -> str:
+    start = data[:65536]
+    if len(CONTROLS.findall(start)) * 100 > len(start):
+        raise Unreadable("not text: the bytes are those of a binary file; export it as .vtt, .srt, .txt or .json")
+    return GUESS
+
+
+def _lines(text: str) -> str:
+    """Line ends made one, a NUL made visible; a mark that is left over goes."""
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return text.replace("\0", "\ufffd").removeprefix("\ufeff")

@@ -1,0 +1,62 @@
+"""JSON in a file of its own: a vendor's output, or records as in a .jsonl file."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import orjson
+
+import schemas
+from pipeline.transcripts.fields import renamed
+from pipeline.transcripts.reading import Unreadable
+
+START = re.compile(r'\s*(?:\{\s*["}]|\[\s*[\[{"\]])')  # not `{laughs} Yes` and not `[00:01] Yes`
+
+
+def matches(text: str) -> bool:
+    """Whether the text begins as JSON does."""
+    return START.match(text) is not None
+
+
+def lines(text: str) -> bool:
+    """Whether each line is an object of its own: the first one is whole, and a second follows."""
+    first, _, rest = text.lstrip().partition("\n")
+    return rest.lstrip().startswith("{") and isinstance(_strict(first), dict)
+
+
+def parse(text: str) -> Any:
+    """The value, also where a writer was careless: NaN, raw tabs inside strings, half a surrogate pair."""
+    value = _strict(text)
+    return _lenient(text) if value is None else value
+
+
+def records(value: Any) -> list[dict[str, Any]] | None:
+    """The records of the transcript schema that the value is, one or a list; None where it is something else."""
+    found = value if isinstance(value, list) else [value]
+    return found if found and all(_is_record(item) for item in found) else None
+
+
+def _is_record(item: object) -> bool:
+    if not isinstance(item, dict) or not all(isinstance(key, str) for key in item):
+        return False
+    made, _ = renamed(item)
+    return isinstance(made.get("id"), str) and made.keys() <= schemas.schema("transcript")["properties"].keys()
+
+
+def _strict(text: str) -> Any:
+    try:
+        return orjson.loads(text)
+    except ValueError:
+        return None
+
+
+def _lenient(text: str) -> Any:
+    try:
+        value = json.loads(text, strict=False, parse_constant=lambda name: None)
+        return json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+    except ValueError as error:
+        raise Unreadable(f"not JSON: {error}") from None
+    except RecursionError:
+        raise Unreadable("not JSON: nested too deep") from None

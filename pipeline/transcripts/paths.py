@@ -1,0 +1,101 @@
+"""Which files TRANSCRIPTS names, and the id that each gives to its transcript."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import shlex
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipeline.errors import InputError, clean
+
+PACKED = (".gz", ".zst")
+TEXT = (".txt", ".text", ".md", ".markdown", ".html", ".htm", ".docx")
+CAPTIONS = (".vtt", ".srt", ".sbv", ".ttml", ".dfxp", ".xml", ".tsv")
+JSON = (".json", ".jsonl", ".ndjson", ".json3")
+REFUSED = (".pdf", ".rtf", ".doc", ".odt")  # somebody's transcripts: said, not passed over
+ABOUT = re.compile(r"(?:README|LICEN[CS]ES?|CHANGELOG|CONTRIBUTING)(?:\.\w+)?", re.I)  # about the folder, not in it
+TAKEN = frozenset((*TEXT, *CAPTIONS, *JSON, *REFUSED))
+TAKES = "captions (.vtt .srt .sbv .ttml), .txt, .md, .html, .docx, .tsv, .json and .jsonl, also as .gz or .zst"
+
+
+def paths(words: str) -> list[Path]:
+    """The paths that TRANSCRIPTS names: one path, or several words, quoted and with * as in a shell."""
+    if not words.strip():
+        raise InputError("no input: name files or folders, `make batch TRANSCRIPTS=talks.jsonl`")
+    if Path(words).exists():
+        return [Path(words)]
+    try:
+        names = shlex.split(words)
+    except ValueError as error:
+        raise InputError(f"TRANSCRIPTS={words}: {error}") from None
+    return [Path(match) for name in names for match in (_expand(name))]
+
+
+def _expand(name: str) -> list[str]:
+    if Path(name).exists():
+        return [name]
+    found = sorted(glob.glob(name))  # noqa: PTH207 (absolute patterns too)
+    if not found:
+        raise InputError(f"{name}: no such file or folder; name it in TRANSCRIPTS=")
+    return found
+
+
+def sources(inputs: list[Path], passed: Counter[str] | None = None) -> Iterator[tuple[str, str]]:
+    """The path of each file to read and the id it gives, in a stable order, found as they are asked for.
+
+    A file that is named is read whatever it is called; in a folder the suffix decides, a README is none, and
+    `passed` counts the suffixes and names of the files that were left alone.
+    """
+    passed = Counter() if passed is None else passed
+    for given in inputs:
+        if not given.is_dir():
+            if not given.is_file():
+                raise InputError(f"{given}: no such file or folder; name it in TRANSCRIPTS=")
+            yield _named(str(given)), _id(given.name)
+            continue
+        found = False
+        for path, name in _folder(str(given), "", passed):
+            found = True
+            yield _named(path), _id(name)
+        if not found:
+            raise InputError(f"{given}: no transcripts in this folder; it takes {TAKES}")
+
+
+def _folder(folder: str, prefix: str, passed: Counter[str]) -> Iterator[tuple[str, str]]:
+    """Path and path inside the folder of each file, sorted, folder by folder; what is hidden stays hidden."""
+    with os.scandir(folder) as entries:
+        names = sorted((entry.name, entry.is_dir()) for entry in entries if not entry.name.startswith("."))
+    for name, is_folder in names:
+        if is_folder:
+            if not os.path.islink(os.path.join(folder, name)):  # noqa: PTH114, PTH118 (a million Paths are slow)
+                yield from _folder(os.path.join(folder, name), f"{prefix}{name}/", passed)  # noqa: PTH118
+        elif ABOUT.fullmatch(name):
+            passed[name] += 1
+        elif suffix(name) in TAKEN:
+            yield os.path.join(folder, name), prefix + name  # noqa: PTH118
+        else:
+            passed[suffix(name) or "without a suffix"] += 1
+
+
+def suffix(name: str) -> str:
+    """The suffix in small letters, without that of a compressed file: `talk.VTT.gz` has `.vtt`."""
+    stem, last = os.path.splitext(name)  # noqa: PTH122
+    return (os.path.splitext(stem)[1] if last.lower() in PACKED else last).lower()  # noqa: PTH122
+
+
+def _id(name: str) -> str:
+    """The path inside its folder without suffixes; NFC, so that a Mac and a Linux disk give the same."""
+    stem, last = os.path.splitext(name)  # noqa: PTH122
+    stem = os.path.splitext(stem)[0] if last.lower() in PACKED else stem  # noqa: PTH122
+    return stem if stem.isascii() else unicodedata.normalize("NFC", stem)
+
+
+def _named(path: str) -> str:
+    if not path.isascii() and path != os.fsencode(path).decode("utf-8", "replace"):
+        raise InputError(f"{clean(path)}: the name of this file is not UTF-8; rename it")
+    return path

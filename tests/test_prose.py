@@ -1,0 +1,158 @@
+"""Plain text and Markdown: turns, clocks and front matter, and not a word lost."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.transcripts import formats
+from pipeline.transcripts.prose import read
+
+TURNS = "Lena: Oats first.\n\nOtto: And rye."
+LAYOUTS = {  # as exporters and people write them; each says the same
+    "bold": "**Lena:** Oats first.\n\n**Otto:** And rye.",
+    "bold, colon outside": "**Lena**: Oats first.\n\n**Otto**: And rye.",
+    "bold, no space": "**Lena:**Oats first.\n\n**Otto:**And rye.",
+    "bold, escaped clock": "**Lena:** \\[08:02\\] Oats first.\n\n**Otto:** \\[1:08:05\\] And rye.",
+    "bold, clock first": "**[00:01] Lena:** Oats first.\n\n**[00:05] Otto:** And rye.",
+    "clock, then bold": "[00:01] **Lena:** Oats first.\n\n[00:05] **Otto:** And rye.",
+    "bold above": "**Lena** (00:01)\n\nOats first.\n\n**Otto** (00:05)\n\nAnd rye.",
+    "underscores": "__Lena__: Oats first.\n\n__Otto__: And rye.",
+    "italic above": "*Lena (00:01)*\nOats first.\n\n*Otto (00:05)*\nAnd rye.",
+    "clock above": "Lena  0:03  \nOats first.\n\nOtto  1:02:03  \nAnd rye.\n\nTranscribed by https://otter.ai\n",
+    "name in brackets": "[Lena] 00:00:01\nOats first.\n\n[Otto] 00:00:05\nAnd rye.",
+    "clock in the head": "Lena (00:01): Oats first.\nOtto (00:05): And rye.",
+    "clock after the head": "Lena: 00:00:01\n\nOats first.\n\nOtto: 00:00:05\n\nAnd rye.",
+    "clock before the head": "[00:01:02] Lena: Oats first.\n[00:01:05] Otto: And rye.",
+    "bare clock before the head": "00:01:02 Lena: Oats first.\n00:01:05 Otto: And rye.",
+    "name below": "[01:00:00:12 - 01:00:05:10]\nLena\nOats first.\n\n[01:00:05:12 - 01:00:09:10]\nOtto\nAnd rye.",
+    "name beside the clock": "[00:00:05.120] - Lena\nOats first.\n\n[00:00:09.000] - Otto\nAnd rye.",
+    "columns": "0:01\tLena\tOats first.\n0:05\tOtto\tAnd rye.",
+    "other columns": "Lena\t0:01\tOats first.\nOtto\t0:05\tAnd rye.",
+    "brackets": "[Lena]: [0:01] Oats first.\n[Otto]: [0:02] And rye.",
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_turns(layout):
+    reading = read(LAYOUTS[layout])
+    assert reading.words == TURNS
+    assert reading.speakers == ["Lena", "Otto"]
+
+
+def test_names_without_more_than_a_colon_must_come_twice():
+    text = "Lena: Oats.\nOtto: Rye.\nNote: once.\nLena: Bread.\nOtto: Yes."
+    assert read(text).words == "Lena: Oats.\n\nOtto: Rye.\nNote: once.\n\nLena: Bread.\n\nOtto: Yes."
+    assert read("Question: Why?\n\nAnswer: So.").words == "Question: Why?\n\nAnswer: So."
+
+
+CLOCKS = {
+    "time per line": "00:00:00 Oats at 10:30\n\n00:00:04 and rye.\n\n00:00:09 Yes.\n",
+    "brackets and arrows": (
+        "[00:00.000 --> 00:04.000]  Oats at 10:30\n[00:04.000 --> 00:08.000]  and rye.\n"
+        "[00:08.000 --> 00:09.000] Yes."
+    ),
+    "clocks on lines of their own": "0:00\nOats at 10:30\n0:04\nand rye.\n0:09\nYes.\n",
+}
+
+
+@pytest.mark.parametrize("layout", CLOCKS)
+def test_clocks_go_and_times_that_were_said_stay(layout):
+    reading = read(CLOCKS[layout])
+    assert reading.words == "Oats at 10:30 and rye. Yes."
+    assert reading.segments[0]["start"] == 0.0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "John 3:16 is a verse.\nGenesis 1:1 too.",
+        "We met.\n\n10:30 Opening\n\nIt rained, and so we stayed inside.\n\nThen we left.\n\nThat was all.",
+        "if a < b and c > d\n\n<Oat key> <CHECK>",
+        "{laughs} Yes.\n[Music]\n&lt; is an entity",
+        "a * b * c and snake_case_name and __init__",
+    ],
+)
+def test_what_is_no_markup_stays(text):
+    assert read(text).words == text
+
+
+def test_breaks_between_turns_go_and_their_words_stay():
+    text = (
+        "**Lena:** Oats.\n\n**Break:** \\[08:02\\]\n\nand barley\n\n"
+        "**Jingle:** \\[09:00\\] La la\n\n**Break**:\n\n**Otto:** Rye."
+    )
+    assert read(text).words == "Lena: Oats.\n\nand barley\n\nJingle: La la\n\nOtto: Rye."
+
+
+def test_markdown_is_unescaped_and_else_left_alone():
+    text = "# Of *grain*\n\n- oats &amp; rye \\[laughs\\]\n- `Map<K>`\n\n{{< childpages >}}\n\n| a | b |"
+    reading = read(text)
+    assert reading.words == "# Of *grain*\n\n- oats & rye [laughs]\n- `Map<K>`\n\n\n| a | b |"
+    assert reading.fields == {"title": "Of *grain*"}
+
+
+def test_front_matter_is_fields_and_not_text():
+    text = (
+        "---\ntitle: 'Oats: a talk'\ndate: 2024-05-06\nspeakers:\n  - Lena\n  - Otto\nlang: pt_BR\n"
+        "episode: 007\nduration: 1:02\ntags: [oats, rye]\nguid: abc\nhost:\n  name: deep\nempty:\n---\nHello."
+    )
+    reading = read(text)
+    assert reading.words == "Hello."
+    assert reading.fields == {
+        "title": "Oats: a talk", "published": "2024-05-06", "speakers": ["Lena", "Otto"], "language": "pt-BR",
+        "episode": "007", "duration": 62.0, "metadata": {"tags": "oats, rye", "guid": "abc"},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("matter", "warning"),
+    [
+        ("title: a: b", "line 2: mapping values are not allowed"),
+        ("a: " + "[" * 5000, "line 2"),
+        ("when: 2024-13-45\nt: !!python/object:os.system x", ""),
+    ],
+)
+def test_front_matter_that_is_damaged_or_hostile(matter, warning):
+    reading = read(f"---\n{matter}\n---\nHello.")
+    assert reading.words == "Hello."
+    assert warning in "".join(reading.warnings)
+
+
+def test_a_rule_is_no_front_matter():
+    assert read("---\n\nHello there.\n\n---\nBye.").words == "---\n\nHello there.\n\n---\nBye."
+
+
+def test_spacelog():
+    text = (
+        "[-00:00:00:03]\n_page : 1\nCC: Three,\n     two.\n\n"
+        "[00:01:00:00]\nCC:  Go at [glossary:MAX Q|max. Q]\n# unsure\nP: [glossary:SECO].\n"
+    )
+    reading = read(text)
+    assert reading.words == "CC: Three, two.\n\nCC: Go at max. Q\n\nP: SECO."
+    assert [piece["start"] for piece in reading.segments] == [-3.0, 3600.0, 3600.0]
+
+
+WORDS = st.lists(
+    st.sampled_from(["oats", "rye", "it", "is", "Bread.", "why?", "<b>", "a:b", "10:30", "x_y"]),
+    min_size=1,
+    max_size=9,
+)
+NAMES = st.sampled_from(["Lena", "Otto Ohm", "DR. BO", "SPEAKER_00"])
+STAMPS = st.sampled_from(["", "[00:01] ", "\\[1:02:03\\] ", "00:00:05 ", "(0:03) "])
+FORMS = st.sampled_from(
+    ["**{n}:** {s}{w}", "{n}: {w}", "{s}{n}: {w}", "{w}", "{n}  0:01\n{w}", "{s}{w}", "*{n} (0:01)*\n{w}"]
+)
+
+
+@given(st.lists(st.tuples(FORMS, NAMES, STAMPS, WORDS), min_size=1, max_size=12), st.sampled_from(["\n", "\n\n"]))
+def test_no_word_is_lost_or_moved(lines, between):
+    """Whatever the layout: the words of the output are the words of the input, in their order."""
+    text = between.join(form.format(n=name, s=stamp, w=" ".join(words)) for form, name, stamp, words in lines)
+    said = [word for _, _, _, words in lines for word in words if word != "10:30"]
+    markup = re.compile(r"[\[\](){}\\*:]|\b\d+:\d+(:\d+)?\b|Lena|Otto Ohm|DR\. BO|SPEAKER_00")
+    kept = markup.sub(" ", formats.read(text).words.replace("a:b", "aXb")).replace("aXb", "a:b").split()
+    assert kept == said
