@@ -108,7 +108,7 @@ demo:  ## Run everything on data/transcripts with a small model on this machine:
 	@$(MAKE) --no-print-directory submit show RUN=demo PROVIDER=local WAIT=1 TRANSCRIPTS=data/transcripts \
 	  PROMPT=data/prompts/demo.md TEMPLATE=data/prompts/demo-template.md MAX_TOKENS=90
 clean:  ## Remove what is free to rebuild; never shards, jobs or outputs
-	rm -f $(addprefix $(WORK)/,inputs settings transcripts.jsonl rejected.jsonl batch.jsonl index.jsonl submitted.json results.jsonl)
+	rm -f $(addprefix $(WORK)/,settings transcripts.jsonl rejected.jsonl batch.jsonl index.jsonl submitted.json results.jsonl)
 
 # ---- the workshop --------------------------------------------------------------------------
 

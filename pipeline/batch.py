@@ -24,7 +24,13 @@ FITS = re.compile(r"[A-Za-z0-9_-]{1,64}")
 CARRIED = ("title", "show", "published", "metadata")  # what results take over from the transcript
 
 
-def batch(ws: Workspace, prompt: Prompt, context: int | None = None, say: Callable[[str], None] = print) -> int:
+def batch(
+    ws: Workspace,
+    prompt: Prompt,
+    context: int | None = None,
+    verbose: bool = False,
+    say: Callable[[str], None] = print,
+) -> int:
     """Write batch.jsonl, and index.jsonl beside it: what the results carry over. Returns the requests.
 
     `context` is the model's window in tokens; what is likely not to fit is warned of. Raises InputError with
@@ -32,7 +38,7 @@ def batch(ws: Workspace, prompt: Prompt, context: int | None = None, say: Callab
     """
     if not ws.transcripts.exists():
         raise InputError(f"{ws.transcripts}: no such file; run `make transcripts TRANSCRIPTS=…`")
-    faults, notices, seen, count = Faults(), Notices(say), Ids(), 0
+    faults, notices, seen, count = Faults(), Notices(say, verbose), Ids(), 0
     with atomic(ws.batch) as requests, atomic(ws.index) as index:
         for number, transcript in records(ws.transcripts, "transcript", faults):
             where = f"{ws.transcripts}:{number}"

@@ -79,26 +79,24 @@ def reading(command: Callable) -> Callable:
         variable(
             "ENCODING", "--encoding", default="", help="Encoding of the files; found out for each without it."
         ),
+        variable(
+            "ERRORS",
+            "--errors",
+            type=click.Choice(["stop", "skip"]),
+            help="A transcript that cannot be read: stop there (the default), or list it in rejected.jsonl.",
+        ),
     ]
     return _all(options, command)
-
-
-def patience(command: Callable) -> Callable:
-    """How faults are taken, and what is said on the way."""
-    options = [
-        variable(
-            "ERRORS", "--errors", type=click.Choice(["stop", "skip"]), default="stop", show_default=True,
-            help="At a transcript that cannot be read: stop, or go on and list it in rejected.jsonl.",
-        ),
-        variable("VERBOSE", "--verbose", is_flag=True, help="A line for each file, and every warning."),
-    ]  # fmt: skip
-    return _all(options, workers(command))
 
 
 def workers(command: Callable) -> Callable:
     return variable(
         "WORKERS", "--workers", type=click.IntRange(1), help="Processes that read files; the processors without it."
     )(command)
+
+
+def verbose(command: Callable) -> Callable:
+    return variable("VERBOSE", "--verbose", is_flag=True, help="A line for each file, and every warning.")(command)
 
 
 def asking(command: Callable) -> Callable:
@@ -122,62 +120,67 @@ def _all(options: list[Callable], command: Callable) -> Callable:
     return command
 
 
-def _inputs(ws: Workspace, files: tuple[Path, ...], words: str, encoding: str = "") -> list[Path]:
-    """The files of the command line, else of TRANSCRIPTS, else of the last time."""
-    from pipeline.settings import remembered
+def _reading(ws: Workspace, words: str, encoding: str, errors: str | None) -> Any:
+    """What is read and how: as given, else as the last time in this run."""
+    from pipeline.settings import Reading
     from pipeline.transcripts.decode import known
+
+    return Reading(words, known(encoding), errors or "").recalled(ws)
+
+
+def _paths(files: tuple[Path, ...], words: str) -> list[Path]:
     from pipeline.transcripts.paths import paths
 
-    known(encoding)
-    return list(files) or paths(words or remembered(ws))
+    return list(files) or paths(words)
 
 
 @main.command()
 @workspace
 @reading
-@patience
 @asking
 def settings(
-    run: str, provider: str, files: tuple[Path, ...], words: str, encoding: str, errors: str, **values: Any
+    run: str, provider: str, files: tuple[Path, ...], words: str, encoding: str, errors: str | None, **asking: Any
 ) -> None:
     """Stamp the variables and inputs for Make (free)."""
     from pipeline import plugins
-    from pipeline.settings import remembered, settings
+    from pipeline.settings import settings
 
     ws = Workspace.of(run, provider)
     plugins.find(provider)
-    inputs = _inputs(ws, files, words, encoding)
-    reading = {"transcripts": words or remembered(ws), "encoding": encoding, "errors": errors}
-    asking = {name: value for name, value in values.items() if name not in ("verbose", "workers", "context")}
+    reading = _reading(ws, words, encoding, errors)
     for name in ("prompt", "template"):
         asking[name] = Path(asking[name]) if asking[name] else ""
-    settings(ws, reading, asking | {"local_model": os.environ.get("LOCAL_MODEL", "")}, inputs)
+    asking["local_model"] = os.environ.get("LOCAL_MODEL", "")
+    settings(ws, reading, asking, _paths(files, reading.transcripts))
 
 
 @main.command()
 @workspace
 @reading
-@patience
+@workers
+@verbose
 def transcripts(
     run: str,
     provider: str,
     files: tuple[Path, ...],
     words: str,
     encoding: str,
-    errors: str,
-    verbose: bool,
+    errors: str | None,
     workers: int | None,
+    verbose: bool,
 ) -> None:
     """Read transcripts as people have them, one a line (free)."""
     from pipeline.files import lock
 
     ws = Workspace.of(run, provider)
+    reading = _reading(ws, words, encoding, errors)
+    paths = _paths(files, reading.transcripts)
     with lock(ws.lock, "transcripts"):
-        _ingest(ws, _inputs(ws, files, words, encoding), encoding, errors, verbose, workers)
+        _ingest(ws, paths, reading.encoding, reading.errors == "skip", workers, verbose)
 
 
 def _ingest(
-    ws: Workspace, paths: list[Path], encoding: str, errors: str, verbose: bool, workers: int | None
+    ws: Workspace, paths: list[Path], encoding: str, skip: bool, workers: int | None, verbose: bool
 ) -> None:
     from pipeline.ingest import ingest
     from pipeline.pool import cores
@@ -186,17 +189,9 @@ def _ingest(
 
     live = sys.stderr.isatty()
     bar = Bar(sum(1 for _ in sources(paths)) if live else 0, live)
+    how = {"encoding": encoding, "skip": skip, "workers": workers or cores(), "verbose": verbose}
     try:
-        tally = ingest(
-            ws,
-            paths,
-            encoding=encoding,
-            skip=errors == "skip",
-            workers=workers or cores(),
-            verbose=verbose,
-            say=bar.news,
-            done=bar.advance,
-        )
+        tally = ingest(ws, paths, **how, say=bar.news, done=bar.advance)
     finally:
         bar.end()
     formats = ", ".join(f"{count:,} {name}" for name, count in tally.formats.most_common())
@@ -212,10 +207,12 @@ def _ingest(
 @workspace
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 @asking
+@verbose
 def batch(
     run: str,
     provider: str,
     files: tuple[Path, ...],
+    verbose: bool,
     model: str,
     prompt: str,
     template: str,
@@ -240,8 +237,8 @@ def batch(
     asked = prompts.Prompt(model, prompts.load(prompt, "PROMPT"), prompts.template(template), max_tokens, fields)
     with lock(ws.lock, "batch"):
         if files:
-            _ingest(ws, list(files), "", "stop", False, None)
-        count = batch(ws, asked, context or plugin.limits(model).context, _say)
+            _ingest(ws, list(files), "", skip=False, workers=None, verbose=verbose)
+        count = batch(ws, asked, context or plugin.limits(model).context, verbose, _say)
     click.echo(f"{many(count, 'request')} for {model}")
 
 
@@ -374,14 +371,21 @@ def cancel(run: str, provider: str, settle: float) -> None:
 @workers
 @click.option("--kind", type=click.Choice(["transcript", "request", "result"]), default="transcript")
 def validate(
-    run: str, provider: str, files: tuple[Path, ...], words: str, encoding: str, workers: int | None, kind: str
+    run: str,
+    provider: str,
+    files: tuple[Path, ...],
+    words: str,
+    encoding: str,
+    errors: str | None,
+    workers: int | None,
+    kind: str,
 ) -> None:
     """Read everything, check each line against its schema, and list every fault (free)."""
     from pipeline.check import check
     from pipeline.pool import cores
 
-    inputs = _inputs(Workspace.of(run, provider), files, words, encoding)
-    for line in check(inputs, kind, encoding, workers or cores()):
+    reading = _reading(Workspace.of(run, provider), words, encoding, errors)
+    for line in check(_paths(files, reading.transcripts), kind, reading.encoding, workers or cores()):
         click.echo(line)
 
 

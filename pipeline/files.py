@@ -65,7 +65,7 @@ def write_json(path: Path, value: Any) -> None:
 def escape(line: bytes) -> bytes:
     """A line of JSON that every reader takes for one line."""
     for raw, escaped in ESCAPED.items():
-        if raw in line:
+        if raw[-1:] in line and raw in line:  # one byte is looked for ten times as fast as three
             line = line.replace(raw, escaped)
     return line
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -68,12 +69,15 @@ def ingest(
                 tally.rejected += 1
                 if bad:
                     bad.write(_reasons(outcome))
+                    if verbose:
+                        say(f"left out: {clean(outcome.where)}: {clean(outcome.faults[0], 300)}")
                 continue
             good.write(escape(outcome.line) + b"\n")
             _describe(outcome, tally, notices, say if verbose else None)
         notices.close()
         if not (skip and tally.transcripts):
-            faults.check("mend the input and run `make transcripts` again, or ERRORS=skip goes on without these")
+            advice = "none is left" if skip else "or ERRORS=skip goes on without these"
+            faults.check(f"mend the input and run `make transcripts` again, {advice}")
     return tally
 
 
@@ -85,7 +89,7 @@ def outcomes(
     done: Callable[[int], None] = lambda files: None,
 ) -> Iterator[Outcome]:
     """What became of each transcript, in the order of the input; small files are read by several processes."""
-    sized = ((path, name, os.stat(path).st_size) for path, name in sources(inputs, passed))  # noqa: PTH116
+    sized = ((path, name, _size(path)) for path, name in sources(inputs, passed))
     for streamed, group in groupby(sized, lambda one: one[2] > LARGE or suffix(one[0]) in file.LINES):
         if streamed:
             for path, name, _ in group:
@@ -95,6 +99,13 @@ def outcomes(
             for files, found in ordered(partial(_read, encoding), _tasks(group), workers):
                 yield from found
                 done(files)
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size  # noqa: PTH116 (a million Paths are slow)
+    except OSError:  # the reader says it, as a fault of this file
+        return 0
 
 
 def _tasks(files: Iterable[tuple[str, str, int]]) -> Iterator[Task]:
@@ -111,6 +122,8 @@ def _tasks(files: Iterable[tuple[str, str, int]]) -> Iterator[Task]:
 
 
 def _read(encoding: str, task: Task) -> tuple[int, list[Outcome]]:
+    """What became of each file of a task, and how many files those were."""
+    gc.set_threshold(50_000, 20, 20)  # a cue holds no cycles, and the collector would look at each many times
     return len(task), [outcome for path, name in task for outcome in file.read(path, name, encoding)]
 
 
@@ -124,10 +137,11 @@ class Seen:
         """Why the id cannot be used again; nothing for a new one, or where there is no transcript."""
         if outcome.line is None:
             return []
+        instead = "; rename one, or name one kind: TRANSCRIPTS='talks/*.vtt'" if outcome.named else ""
         if before := self._all.first(outcome.id, outcome.where):
-            return [f"$.id: {outcome.id!r} is also the id at {before}"]
+            return [f"$.id: {outcome.id!r} is also the id at {before}{instead}"]
         if outcome.named and (before := self._named.first(outcome.id.casefold(), outcome.where)):
-            return [f"$.id: {outcome.id!r} is, but for its case, also the id at {before}"]
+            return [f"$.id: {outcome.id!r} is, but for its case, also the id at {before}{instead}"]
         return []
 
 

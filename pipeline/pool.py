@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 from collections import deque
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from itertools import chain, islice
+from threading import Thread
 from typing import Any
 
 from pipeline.errors import UnfinishedError
@@ -27,7 +29,7 @@ def ordered(work: Callable[[Any], Any], tasks: Iterable[Any], workers: int) -> I
     if workers < 2 or len(first) < 2:
         yield from map(work, tasks)
         return
-    pool = ProcessPoolExecutor(workers, initializer=_deaf)
+    pool = ProcessPoolExecutor(workers, initializer=_serve)
     waiting: deque = deque()
     try:
         for task in tasks:
@@ -44,6 +46,12 @@ def ordered(work: Callable[[Any], Any], tasks: Iterable[Any], workers: int) -> I
         pool.shutdown(cancel_futures=True)
 
 
-def _deaf() -> None:
-    """Ctrl-C is the parent's to answer: it ends its workers, who have nothing to say."""
+def _serve() -> None:
+    """How a worker lives: Ctrl-C is the parent's to answer; it does not outlive the parent, whose lock it holds."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_follow, daemon=True).start()
+
+
+def _follow() -> None:
+    multiprocessing.parent_process().join()
+    os._exit(1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.files import atomic, lock
@@ -11,17 +12,16 @@ from pipeline.transcripts.paths import sources
 from pipeline.workspace import Workspace
 
 
-def settings(ws: Workspace, reading: dict[str, object], asking: dict[str, object], inputs: list[Path]) -> None:
+def settings(ws: Workspace, reading: Reading, asking: dict[str, object], inputs: list[Path]) -> None:
     """Rewrite the stamps whose text changed: `inputs` for the stage `transcripts`, `settings` for `batch`.
 
-    `reading` are the variables that decide what is read, `asking` those that decide what is asked; a value
-    that is a Path stands for the file's content.
+    `asking` are the variables that decide what is asked; a value that is a Path stands for the file's content.
     """
     files = hashlib.sha256()  # of a million files too, the stamp is one line
     for path, name in sources(inputs):
         files.update(f"{name} {_stamp(Path(path))}\n".encode("utf-8", "surrogateescape"))
     with lock(ws.lock, "settings"):
-        _write(ws.inputs, {**reading, "files": files.hexdigest()})
+        _write(ws.inputs, {**vars(reading), "files": files.hexdigest()})
         _write(ws.settings, asking)
 
 
@@ -36,13 +36,31 @@ def _write(path: Path, values: dict[str, object]) -> None:
         stream.write(text)
 
 
-def remembered(ws: Workspace) -> str:
-    """The TRANSCRIPTS of the last time, so that `make results` need not name them again; "" if there is none."""
+@dataclass(frozen=True)
+class Reading:
+    """Which files are transcripts, and how they are read: TRANSCRIPTS, ENCODING and ERRORS; "" is not given."""
+
+    transcripts: str = ""
+    encoding: str = ""
+    errors: str = ""
+
+    def recalled(self, ws: Workspace) -> Reading:
+        """With what is not given as it was the last time, so that `make submit` reads what `make batch` read.
+
+        Other TRANSCRIPTS begin anew.
+        """
+        last = _last(ws)
+        if self.transcripts not in ("", last.transcripts):
+            return self
+        given = {name: value for name, value in vars(self).items() if value}
+        return replace(last, **given)
+
+
+def _last(ws: Workspace) -> Reading:
     if not ws.inputs.exists():
-        return ""
-    text = ws.inputs.read_text("utf-8", "surrogateescape")
-    found = [line.partition(" ")[2] for line in text.split("\n") if line.startswith("transcripts ")]
-    return ast.literal_eval(found[0]) if found else ""
+        return Reading()
+    pairs = (line.partition(" ") for line in ws.inputs.read_text("utf-8", "surrogateescape").split("\n"))
+    return Reading(**{name: ast.literal_eval(value) for name, _, value in pairs if name in Reading.__annotations__})
 
 
 def _stamp(path: Path) -> str:

@@ -60,7 +60,8 @@ def _next(ws: Workspace, ledger: Ledger) -> str:
     if any(receipt.unstarted or receipt.state == "starting" for receipt in begun):
         return "a submit was interrupted: `make submit` finishes it"
     if not ws.batch.exists():
-        return "`make batch` turns transcripts into requests (free)"
+        given = "" if ws.inputs.exists() else " TRANSCRIPTS=…"
+        return f"`make batch{given}` turns transcripts into requests (free)"
     if not ws.submitted.exists() or ws.batch.stat().st_mtime_ns > ws.submitted.stat().st_mtime_ns:
         return "`make submit` sends what has no job yet (the only goal that costs money)"
     if not all(receipt.settled for receipt in begun):

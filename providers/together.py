@@ -50,6 +50,7 @@ CERTAIN = (
     413,
     422,
 )  # nothing was created; every other refusal of a start is in doubt
+CONTEXTS = {"meta-llama/Llama-3.3-70B-Instruct-Turbo": 131_072}  # tokens; the default model's card
 NEVER_SENT = ("ConnectError", "ConnectTimeout", "PoolTimeout", "LocalProtocolError", "UnsupportedProtocol")
 
 
@@ -64,7 +65,13 @@ class Together(Provider):
         self._connected: Any = None
 
     def limits(self, model: str) -> Limits:
-        return Limits(max_requests=50_000, max_bytes=100_000_000, max_line_bytes=10_000_000, poll=(30.0, 60.0))
+        return Limits(
+            max_requests=50_000,
+            max_bytes=100_000_000,
+            max_line_bytes=10_000_000,
+            context=CONTEXTS.get(model),
+            poll=(30.0, 60.0),
+        )
 
     def encode(self, request: Mapping[str, Any]) -> bytes:
         return chat.encode(request)

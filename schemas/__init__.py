@@ -46,6 +46,8 @@ def _short(error: Any) -> str:
     """jsonschema prints the whole instance; a transcript is no message."""
     if error.validator == "anyOf" and error.json_path == "$":
         return "'text' or 'segments' is required"
+    if error.validator == "additionalProperties":
+        return f"{error.message}; fields of your own belong into `metadata`"
     if error.validator_value == "\\S":
         return "there are no words in it"
     if len(error.message) <= 160:

@@ -1,7 +1,7 @@
 """Speed and memory of each stage, as ratios in one run: `make bench`.
 
-S is 298 transcripts of 80 KB, M is 50,000 of 2 KB. CPU seconds are user and system of the whole process; the
-ratio is to the sha256 of the same bytes, measured beside it.
+S is 298 transcripts of 80 KB, M is 50,000 of 2 KB, and the captions are SRT and WebVTT of 600 cues each. CPU
+seconds are user and system of the whole process; the ratio is to the sha256 of the same bytes, measured beside it.
 """
 
 from __future__ import annotations
@@ -24,17 +24,56 @@ CASES = {"S": (298, 80_000), "S x 10": (2_980, 80_000), "M": (50_000, 2_000)}
 
 
 def main() -> None:
-    print(f"{'':<22}{'CPU s':>8}{'x sha256':>10}{'MB':>7}")
+    print(f"{'':<26}{'CPU s':>8}{'wall s':>8}{'x sha256':>10}{'MB/s':>8}{'peak MB':>9}")
     row("--help", ["--help"])
+    captions()
     for name, (count, size) in CASES.items():
         with tempfile.TemporaryDirectory() as folder:
             os.chdir(folder)
             corpus(Path("talks.jsonl"), count, size)
             floor = sha256(Path("talks.jsonl"))
-            row(f"{name}: batch", ["batch", "talks.jsonl", "--model", "m"], floor)
+            size = Path("talks.jsonl").stat().st_size
+            row(f"{name}: transcripts", ["transcripts", "talks.jsonl"], floor, size)
+            row(f"{name}: batch", ["batch", "--model", "m"], floor, size)
             if name == "M":
                 results(floor)
             os.chdir(ROOT)
+
+
+def captions() -> None:
+    """Folders of caption files, by one process and by two; ten times as many files for the memory."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        for name, count in (("captions", 100), ("captions x 10", 1000)):
+            size = caption_files(Path(name), count)
+            floor = sum(sha256(path) for path in Path(name).iterdir())
+            for workers in ("1", "2"):
+                words = ["transcripts", name, "--workers", workers]
+                row(f"{name}: {workers} process{'es' * (workers > '1')}", words, floor, size)
+        os.chdir(ROOT)
+
+
+def caption_files(folder: Path, count: int) -> int:
+    """SRT and WebVTT by turns, one in four with voices; returns the bytes of all."""
+    rng = random.Random(1)
+    folder.mkdir()
+    for number in range(count):
+        srt, voices, cues, time = number % 2, number % 4 == 2, [], 0
+        for index in range(1, 601):
+            end = time + rng.randint(1500, 7000)
+            words = " ".join(rng.choices(WORDS, k=rng.randint(14, 28)))
+            words = f"<v {rng.choice(('Lena', 'Otto'))}>{words}</v>" if voices else words
+            head = f"{index}\n" if srt else ""
+            cues.append(f"{head}{clock(time, srt)} --> {clock(end, srt)}\n{words}\n\n")
+            time = end
+        path = folder / f"talk-{number:05d}.{'srt' if srt else 'vtt'}"
+        path.write_text(("" if srt else "WEBVTT\n\n") + "".join(cues))
+    return sum(path.stat().st_size for path in folder.iterdir())
+
+
+def clock(ms: int, comma: int) -> str:
+    seconds, ms = divmod(ms, 1000)
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}{'.,'[comma]}{ms:03}"
 
 
 def results(floor: float) -> None:
@@ -96,22 +135,24 @@ def sha256(path: Path) -> float:
     return time.process_time() - began
 
 
-def row(name: str, words: list[str], floor: float | None = None) -> None:
-    """The median of three runs of a command."""
-    runs = sorted(measure(words) for _ in range(3))
-    seconds, peak = runs[1]
-    print(f"{name:<22}{seconds:>8.2f}{f'{seconds / floor:.1f}' if floor else '':>10}{peak:>7.0f}", flush=True)
+def row(name: str, words: list[str], floor: float | None = None, size: int = 0) -> None:
+    """The median of three runs of a command; MB/s are of the input, to CPU seconds."""
+    seconds, wall, peak = sorted(measure(words) for _ in range(3))[1]
+    ratio = f"{seconds / floor:.1f}" if floor else ""
+    speed = f"{size / seconds / 1e6:.1f}" if size else ""
+    print(f"{name:<26}{seconds:>8.2f}{wall:>8.2f}{ratio:>10}{speed:>8}{peak:>9.0f}", flush=True)
 
 
-def measure(words: list[str]) -> tuple[float, float]:
-    """CPU seconds and peak memory in MB of one run."""
+def measure(words: list[str]) -> tuple[float, float, float]:
+    """CPU seconds with those of child processes, seconds by the clock, and peak memory in MB, of one run."""
+    began = time.monotonic()
     with Path(os.devnull).open("wb") as nowhere:
         child = subprocess.Popen(
             [sys.executable, "-m", "pipeline", *words], stdout=nowhere, env=os.environ | {"PYTHONPATH": str(ROOT)}
         )
         _, status, usage = os.wait4(child.pid, 0)
     assert status == 0, words
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+    return usage.ru_utime + usage.ru_stime, time.monotonic() - began, usage.ru_maxrss / 1024
 
 
 if __name__ == "__main__":

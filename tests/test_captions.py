@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import os
 from pathlib import Path
 
@@ -68,6 +69,12 @@ TRAPS = {
     "entities": (vtt("bread &amp; wine &lt; it&#39;s"), [(1.0, 2.0, None, "bread & wine < it's")]),
     "literal angles": (vtt("if a < b and c > d"), [(1.0, 2.0, None, "if a < b and c > d")]),
     "literal types": (vtt("a Map<Key> of Set<T>"), [(1.0, 2.0, None, "a Map<Key> of Set<T>")]),
+    "literal tags": (
+        vtt("Vec<B> or List<1> or a <b and c> d"),
+        [(1.0, 2.0, None, "Vec<B> or List<1> or a <b and c> d")],
+    ),
+    "an address": (vtt("at ?a=1&copy=2 &amp; so"), [(1.0, 2.0, None, "at ?a=1&copy=2 & so")]),
+    "a clock was said": (vtt("10:30 → 11:30"), [(1.0, 2.0, None, "10:30 → 11:30")]),
     "an arrow was said": (vtt("oats --> rye"), [(1.0, 2.0, None, "oats --> rye")]),
     "end before start": ("WEBVTT\n\n00:05.000 --> 00:04.000\noats\n", [(5.0, 4.0, None, "oats")]),
     "no duration": ("WEBVTT\n\n00:05.000 --> 00:05.000\noats\n", [(5.0, 5.0, None, "oats")]),
@@ -96,6 +103,7 @@ TRAPS = {
     ),
     "cut in the times": ("WEBVTT\n\n00:01.000 --> 00:02.000\noats\n\n00:02.0", [ONE]),
     "cut after the arrow": ("1\n00:00:01,000 --> 00:00:02,000\noats\n\n2\n00:00:02,000 --> ", [ONE]),
+    "cut after the index and a line's end": ("1\n00:00:01,000 --> 00:00:02,000\noats\n\n2\n", [ONE]),
     "cut after the index": ("1\n00:00:01,000 --> 00:00:02,000\noats\n\n2", [ONE]),
     "only a header": ("WEBVTT\n", []),
     "sbv": (
@@ -133,10 +141,10 @@ def test_bytes(data, said):
 
 
 def test_a_name_is_carried_on_and_a_name_again_is_merged():
-    text = vtt("Lena: oats", "and barley", "Otto: rye", "Lena: bread", "Otto: wine", "Mind: once")
+    text = vtt("Lena: oats", "and barley", "Otto: rye", "Lena: bread", "Otto: wine", "Ida: once")
     reading = captions.read(text)
-    assert reading.words == "Lena: oats and barley\n\nOtto: rye\n\nLena: bread\n\nOtto: wine Mind: once"
-    assert reading.speakers == ["Lena", "Otto"]
+    assert reading.words == "Lena: oats and barley\n\nOtto: rye\n\nLena: bread\n\nOtto: wine\n\nIda: once"
+    assert reading.speakers == ["Lena", "Otto", "Ida"]
 
 
 @pytest.mark.parametrize("head", ["[SPEAKER_01]: {}", "(speaker 1) {}", ">> SPEAKER 1: {}", "张三：{}"])
@@ -144,6 +152,27 @@ def test_names_as_tools_write_them(head):
     reading = captions.read(vtt(head.format("oats"), head.format("rye")))
     assert [piece["text"] for piece in reading.segments] == ["oats", "rye"]
     assert len(reading.speakers) == 1
+
+
+def test_names_of_other_forms_open_most_cues():
+    said = [("Ohm, Lena", "oats"), ("iPad", "rye (both)"), ("Mary Ann van der Berg", "yes: both")] * 3
+    reading = captions.read(vtt(*(f"{name}: {words}" for name, words in said)))
+    assert [(piece["speaker"], piece["text"]) for piece in reading.segments] == said
+
+
+def test_a_head_in_the_middle_of_a_talk_is_speech():
+    said = [
+        "so",
+        "we",
+        "saw",
+        "the",
+        "mill",
+        *["and on"] * 20,
+        "Problem: it stood",
+        "Problem: no wind",
+        "then rain",
+    ]
+    assert captions.read(vtt(*said)).words == " ".join(said)
 
 
 def test_two_names_in_a_cue():
@@ -190,7 +219,17 @@ yes<00:00:05.500><c> yes</c>
 def test_rolling_captions_are_folded_and_what_was_said_twice_stays():
     reading = captions.read(ROLLING)
     assert reading.words == "the mill stood yes yes yes yes"
-    assert reading.fields == {"language": "en", "metadata": {"rolling_lines_folded": 4}}
+    assert (reading.fields, reading.folded) == ({"language": "en"}, 4)
+
+
+def test_rolling_captions_without_their_markup_are_folded_too():
+    lines = [f"line {n} of it" for n in range(12)]
+    pairs = [f"{old}\n{new}" for old, new in itertools.pairwise(lines)]
+    holds = [words for pair in pairs for words in (pair, pair.split("\n")[1])]
+    for cues in (pairs, holds):
+        assert captions.read(vtt(*cues, head="")).words == " ".join(lines)
+    loop = ["thank you"] * 40
+    assert captions.read(vtt(*loop)).words == " ".join(loop)
 
 
 def test_a_file_that_does_not_roll_keeps_its_repetitions():

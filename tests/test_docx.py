@@ -52,7 +52,7 @@ def paragraph(*texts):
         (f"<w:p><w:r><mc:AlternateContent><mc:Choice><w:txbxContent>{paragraph('box')}</w:txbxContent></mc:Choice>"
          f"<mc:Fallback>{paragraph('box')}</mc:Fallback></mc:AlternateContent></w:r></w:p>", "box"),
         (f"<w:tbl><w:tr><w:tc>{paragraph('a')}</w:tc><w:tc>{paragraph('b')}</w:tc></w:tr></w:tbl>{paragraph('c')}",
-         "a\n\nb\n\nc"),
+         "a\tb\n\nc"),
         ("<w:p><w:hyperlink><w:r><w:t>a</w:t></w:r></w:hyperlink><w:r><w:noBreakHyphen/><w:t>x</w:t></w:r></w:p>",
          "a-x"),
         (paragraph("&lt;pk&gt; &amp;amp;"), "<pk> &amp;"),

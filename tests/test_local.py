@@ -200,3 +200,12 @@ def model_root():
     from tests.conftest import ROOT
 
     return ROOT
+
+
+def test_the_window_is_known_and_a_wrong_one_is_said(monkeypatch):
+    assert local.Local().limits("m").context == 8192
+    monkeypatch.setenv("LOCAL_CONTEXT", "4096")
+    assert local.Local().limits("m").context == 4096
+    monkeypatch.setenv("LOCAL_CONTEXT", "big")
+    with pytest.raises(Rejected, match="LOCAL_CONTEXT=big is no number of tokens"):
+        local.Local().limits("m")

@@ -138,7 +138,25 @@ def test_raw_files_are_read_by_batch_and_not_again_for_another_prompt(make):
     make.refused("batch", says="three.pdf: this is a PDF; export the transcript as .docx", TRANSCRIPTS="talks")
     assert "1 transcript left out" in make.ok("batch", TRANSCRIPTS="talks", ERRORS="skip").stdout
     make.ok("clean", TRANSCRIPTS="talks")
-    assert [path.name for path in read.parent.iterdir()] == [".lock"]
+    assert sorted(path.name for path in read.parent.iterdir()) == [".lock", "inputs"]  # what the run remembers
+
+    # how files are read is remembered with them
+    make.ok("batch", TRANSCRIPTS="")
+    make.ok("batch", TRANSCRIPTS="talks")
+    make.refused("batch", says="three.pdf", TRANSCRIPTS="talks", ERRORS="stop")
+
+
+def test_submit_reads_as_batch_did(make):
+    talk = make.root / "talk.txt"
+    talk.write_bytes("Рожь и овёс".encode("koi8-r"))
+    make.ok("batch", TRANSCRIPTS="talk.txt", ENCODING="koi8-r")
+    make.ok("submit", TRANSCRIPTS="")
+    make.ok("clean")
+    make.ok("submit", "results", TRANSCRIPTS="")
+    assert make.server.invoice == [["talk"]]
+    sent = read_jsonl(next((make.root / "data/runs/default/together/shards").iterdir()))
+    assert sent[0]["body"]["messages"][1]["content"] == "Рожь и овёс"
+    make.refused("batch", says="not utf-8", TRANSCRIPTS="talk.txt", ENCODING="utf-8")
 
 
 def test_a_second_run_has_its_own_folder_and_the_first_stays_fresh(make):
@@ -262,7 +280,7 @@ def test_spaces_and_quotes_in_values_arrive(make):
 def test_make_alone_lists_the_goals_and_says_where_the_run_stands(make):
     out = make.ok().stdout
     assert "make submit" in out
-    assert "`make batch` turns transcripts into requests" in out
+    assert "`make batch TRANSCRIPTS=…` turns transcripts into requests" in out
 
 
 def test_the_key_is_in_no_output_and_no_file(make):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 
 import pytest
 from hypothesis import given
@@ -28,8 +29,16 @@ LAYOUTS = {  # as exporters and people write them; each says the same
     "clock after the head": "Lena: 00:00:01\n\nOats first.\n\nOtto: 00:00:05\n\nAnd rye.",
     "clock before the head": "[00:01:02] Lena: Oats first.\n[00:01:05] Otto: And rye.",
     "bare clock before the head": "00:01:02 Lena: Oats first.\n00:01:05 Otto: And rye.",
-    "name below": "[01:00:00:12 - 01:00:05:10]\nLena\nOats first.\n\n[01:00:05:12 - 01:00:09:10]\nOtto\nAnd rye.",
-    "name beside the clock": "[00:00:05.120] - Lena\nOats first.\n\n[00:00:09.000] - Otto\nAnd rye.",
+    "heading": "### [00:01] Lena:\n\nOats first.\n\n### [00:05] Otto:\n\nAnd rye.",
+    "link": "[00:01](https://a.example/?t=1) **Lena:** Oats first.\n\n[00:05](http://b.example) **Otto:** And rye.",
+    "code": "`00:01` **Lena:** Oats first.\n\n`00:05` **Otto:** And rye.",
+    "bold clock": "**[00:01]** **Lena:** Oats first.\n\n**00:05** **Otto:** And rye.",
+    "bold, bare clock": "**Lena** 00:01\nOats first.\n\n**Otto** *00:05*\nAnd rye.",
+    "bullets": "- **Lena:** Oats first.\n- **Otto:** And rye.",
+    "quotes and three stars": "> **Lena:** Oats first.\n\n***Otto:*** And rye.",
+    "tags": "<b>Lena:</b> Oats first.\n\n<strong>Otto</strong>: And rye.",
+    "arrow": "[00:01 → 00:02] Lena: Oats first.\n[00:05 → 00:06] Otto: And rye.",
+    "space before the colon": "**Lena :** Oats first.\n\n**Otto :** And rye.",
     "columns": "0:01\tLena\tOats first.\n0:05\tOtto\tAnd rye.",
     "other columns": "Lena\t0:01\tOats first.\nOtto\t0:05\tAnd rye.",
     "brackets": "[Lena]: [0:01] Oats first.\n[Otto]: [0:02] And rye.",
@@ -43,10 +52,60 @@ def test_turns(layout):
     assert reading.speakers == ["Lena", "Otto"]
 
 
-def test_names_without_more_than_a_colon_must_come_twice():
+@pytest.mark.parametrize(
+    "turn",
+    [
+        "[01:00:00:12 - 01:00:05:10]\n{n}\n{w}",
+        "[00:00:05.120] - {n}\n{w}",
+        "### [00:00:05] {n}\n\n{w}",
+        "{n}\n0:05\n{w}",
+        "00:05 {n}\n{w}",
+    ],
+)
+def test_names_on_lines_of_their_own_must_come_again(turn):
+    said = [("Lena", "Oats first."), ("Otto", "And rye."), ("Lena", "And barley."), ("Otto", "Yes, barley too.")]
+    text = "\n\n".join(turn.format(n=name, w=words) for name, words in said)
+    assert read(text).words == "\n\n".join(f"{name}: {words}" for name, words in said)
+    assert read("0:00\nOkay\nso we go\n0:04\nRight\nto the mill").words == "Okay so we go Right to the mill"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("At 10:30: boom\nAt 10:40: bang", "At 10:30: boom\nAt 10:40: bang"),
+        ("**Cy:** 5:00 yes\n\n**Bo:** 3:16\n\n**Cy:** 7:00\n\nno", "Cy: 5:00 yes\n\nBo: 3:16\n\nCy: no"),
+        ("Speaker 1 00:00:05: Oats\nSpeaker 2 00:00:09: Rye", "Speaker 1: Oats\n\nSpeaker 2: Rye"),
+        ("John 3:16\n\nJohn 3:17\n\nRuth 1:1", "John 3:16\n\nJohn 3:17\n\nRuth 1:1"),
+        ("Lena “Le” Ohm: 00:00:07\n\nOats", "Lena “Le” Ohm: Oats"),
+        ("**Ana:** A list:\n- Item: a\n- Item: b\n\n**Bo:** Yes", "Ana: A list:\n- Item: a\n- Item: b\n\nBo: Yes"),
+        ("**Ana:** \\[unintelligible 00:02:21.25\\] (unclear — 8:31) so", "Ana: [unintelligible] (unclear) so"),
+        ("**Ana:** a\n\n**Jingle:** \\[35:27\\] to \\[35:44\\]\n\n**Bo:** b", "Ana: a\n\nBo: b"),
+        (
+            "**Ana:** snake\\_case \\@home ?a=1&lt=3 R&D &copy 20 &lt;3",
+            "Ana: snake_case @home ?a=1&lt=3 R&D &copy 20 <3",
+        ),
+        ("Oats [00:05] and rye [10:05] and more.", "Oats and rye and more."),
+        ("00:00:05\none\ntwo\nthree\nfour\n\n00:01:05\nfive\nsix\nseven\neight", "one two three four five six"),
+        (
+            "[00:01.1 --> 00:02.2] [SPEAKER_00] oats\n[00:02.2 --> 00:03] [SPEAKER_01] rye",
+            "SPEAKER_00: oats\n\nSPEAKER_01: rye",
+        ),
+        (
+            "---\nspeakers: [Lena, Otto]\n---\nLena: Oats.\n\nOtto: Rye.\nBread.",
+            "Lena: Oats.\n\nOtto: Rye.\nBread.",
+        ),
+        ("---\nAna: hi\nBo: ho\n---\nbye", "---\nAna: hi\nBo: ho\n---\nbye"),
+    ],
+)
+def test_what_was_said_is_told_from_markup(text, words):
+    assert read(text).words.startswith(words)
+
+
+def test_names_without_more_than_a_colon_must_come_again():
     text = "Lena: Oats.\nOtto: Rye.\nNote: once.\nLena: Bread.\nOtto: Yes."
-    assert read(text).words == "Lena: Oats.\n\nOtto: Rye.\nNote: once.\n\nLena: Bread.\n\nOtto: Yes."
-    assert read("Question: Why?\n\nAnswer: So.").words == "Question: Why?\n\nAnswer: So."
+    assert read(text).words == "Lena: Oats.\n\nOtto: Rye.\n\nNote: once.\n\nLena: Bread.\n\nOtto: Yes."
+    once = read("Question: Why?\n\nAnswer: So.\nThat is all.")
+    assert (once.words, once.segments) == ("Question: Why?\n\nAnswer: So.\nThat is all.", [])
 
 
 CLOCKS = {
@@ -120,6 +179,18 @@ def test_front_matter_that_is_damaged_or_hostile(matter, warning):
     reading = read(f"---\n{matter}\n---\nHello.")
     assert reading.words == "Hello."
     assert warning in "".join(reading.warnings)
+
+
+def test_front_matter_as_toml():
+    reading = read('+++\ntitle = "Grain"\ndate = 2024-05-06\ntags = ["a", "b"]\nn = 7\n+++\nHello.')
+    assert reading.words == "Hello."
+    if sys.version_info >= (3, 11):
+        assert reading.fields == {
+            "title": "Grain",
+            "published": "2024-05-06",
+            "metadata": {"tags": "a, b", "n": "7"},
+        }
+    assert read("+++\ntitle = \n+++\nHello.").words == "Hello."
 
 
 def test_a_rule_is_no_front_matter():

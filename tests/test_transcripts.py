@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import os
+import select
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -139,6 +141,24 @@ def test_aliases_are_read_and_named_once(tmp_path):
     assert second.warnings == []
 
 
+def test_forms_that_other_programs_write(tmp_path):
+    talk = {
+        "id": 7,
+        "text": None,
+        "segments": [{"text": "x"}],
+        "duration": "1:00:02",
+        "speakers": "Lena, Otto",
+        "lang": "pt_BR",
+    }
+    made = record(one(tmp_path / "t.jsonl", orjson.dumps(talk) + b"\n"))
+    assert (made["id"], made["text"], made["duration"], made["speakers"]) == ("7", "x", 3602.0, ["Lena", "Otto"])
+    assert made["language"] == "pt-BR"
+    named = record(one(tmp_path / "talk.json", b'{"title": "T", "transcript": "x", "podcast": "S"}'))
+    assert (named["id"], named["title"], named["show"]) == ("talk", "T", "S")
+    fault = one(tmp_path / "t.jsonl", b'{"id": "a", "text": "x", "url": "y"}').faults[0]
+    assert "('url' was unexpected); fields of your own belong into `metadata`" in fault
+
+
 @pytest.mark.parametrize(
     ("text", "iso"),
     [
@@ -206,6 +226,29 @@ def test_a_file_that_may_not_be_read_is_said(tmp_path, monkeypatch):
 
     monkeypatch.setattr(file, "content", denied)
     assert one(tmp_path / "talk.txt", LONG).faults == ["Permission denied"]
+
+
+def test_names_and_things_that_cannot_be_read_are_faults_of_their_own(run, folder, ws):
+    for name in (".vtt", "part 1/x\n.vtt", os.fsdecode(b"part 1/\xff.vtt")):
+        try:
+            (folder / name).write_text(VTT)
+        except OSError:
+            pytest.skip("this file system takes UTF-8 names only")
+    (folder / "part 1" / "broken.vtt").symlink_to("nowhere")
+    (folder / "part 1" / "loop").symlink_to("../part 1")
+    os.mkfifo(folder / "part 1" / "pipe.vtt")
+    code, out, err = run("transcripts", folder / "part 1", "--errors", "skip", "--verbose")
+    assert (code, out.splitlines()[0]) == (0, "4 transcripts: 4 vtt")
+    assert err.count("the name of this file is not UTF-8, or has control characters; rename it") == 2
+    assert "broken.vtt: No such file or directory" in err
+    assert "not read, by their suffix or name: 1 link to a folder, 1 special file" in err
+
+
+def test_a_text_in_another_alphabet_is_not_guessed_as_latin(tmp_path):
+    for text, encoding in (("Рожь и овёс, ok", "cp1251"), ("麦とオート", "shift_jis"), ("燕麦和黑麦", "gb18030")):
+        why = one(tmp_path / "a.txt", text.encode(encoding)).faults[0]
+        assert why.startswith("neither UTF-8 nor Western European; name the encoding: ENCODING=cp1251")
+        assert record(one(tmp_path / "a.txt", text.encode(encoding), encoding))["text"] == text
 
 
 # ---- bytes to text ----------------------------------------------------------------------------------
@@ -359,6 +402,30 @@ def test_work_is_asked_for_only_as_it_is_done():
     assert next(results) == 0
     assert len(asked) < 10
     assert list(results) == list(range(1, 40))
+
+
+def block(pipe: int) -> bytes:
+    os.write(pipe, b"w")
+    return os.read(os.pipe()[0], 1)  # which nobody writes into
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the pipe is inherited by fork")
+def test_workers_end_when_their_parent_is_killed(tmp_path):
+    """They hold its lock, so that nothing could go on."""
+    ours, theirs = os.pipe()
+    parent = os.fork()
+    if not parent:
+        os.close(ours)
+        try:
+            list(ordered(block, [theirs] * 4, 2))
+        finally:
+            os._exit(0)
+    os.close(theirs)
+    assert os.read(ours, 1) + os.read(ours, 1) == b"ww"  # both are at work
+    os.kill(parent, signal.SIGKILL)
+    os.waitpid(parent, 0)
+    assert select.select([ours], [], [], 60)[0], "a worker outlives its parent"
+    assert os.read(ours, 1) == b""  # all have ended, and so has the pipe
 
 
 def test_a_file_that_is_too_long_for_a_process_streams(folder, monkeypatch):

@@ -8,28 +8,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from html import unescape
 
 from pipeline.transcripts import rolling, speakers
 from pipeline.transcripts.clocks import CLOCK, every
+from pipeline.transcripts.entities import decoded
 from pipeline.transcripts.reading import Reading, Segment, segment, tidy
+from pipeline.transcripts.speakers import Cue
 
 # Groups: the index on the line above (SubRip), start, end. What follows the end are a cue's settings.
 # Patterns begin with a newline, not with ^: the engine then jumps from line to line, which is four times as fast.
 TIMES = re.compile(
     r"\n(?=[\d \t])(?:[ \t]*(\d{1,9})[ \t]*\n)?"
-    rf"[ \t]*({CLOCK})(?: --> |[ \t]*(?:--?>|→)[ \t]*|,(?=\d+:\d+:))({CLOCK})"
+    rf"[ \t]*({CLOCK})(?: --> |[ \t]*--?>[ \t]*|,(?=\d+:\d+:))({CLOCK})"
     r"(?:[ \t][^\n]*)?(?=\n|\Z)"
 )
 COMMENT = re.compile(r"\n\n(?:NOTE|STYLE|REGION)(?:[ \t][^\n]*)?(?:\n(?![^\n]*-->)[^\n]+)*(?=\n|\Z)")
 CUT = re.compile(r"\n[ \t]*\n(?:[^\n]*\n)?[ \t]*\d+:[\d:.,]*[ \t]*(?:-[^\n]*)?\Z")  # ends inside a line of times
 VOICE = re.compile(r"<v(?:\.[^\s<>]*)?[ \t]+([^<>\n]*)>")
 ONE_VOICE = re.compile(r"\s*<v ([^\s<>&](?:[^\n<>&]*[^\s<>&])?)>([^<&{\[]*)(?:</v>)?\s*\Z")
-TAG = re.compile(r"</?(?:[cibuv]|lang|ruby|rt|font)(?:[.\s][^<>]*)?>|<[\d:.]+>|\{\\[^{}\n]*\}", re.I)
+# Small letters are markup; `<B>` is so unless it stands at a word, as in `Vec<B>`.
+TAG = re.compile(
+    r"</?(?:[ibu]|ruby|rt)>|</?(?:[cv]|lang|font)(?:[.\s][^<>]*)?>|<\d+:[\d:.]+>|\{\\[^{}\n]*\}"
+    r"|(?<!\w)<(?:[IBU]|FONT(?:\s[^<>]*)?)>|</(?:[IBU]|FONT)>"
+)
 BREAK = re.compile(r"<br[ \t]*/?>|\[br\]", re.I)
 LANGUAGE = re.compile(r"\n(?:NOTE[ \t]+)?language:[ \t]*([A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*)[ \t]*(?=\n)", re.I)
-
-Cue = tuple[float | None, float | None, str]  # start and end in seconds, raw payload
 
 
 def matches(text: str) -> bool:
@@ -44,12 +47,12 @@ def read(text: str) -> Reading:
     if vtt and (language := LANGUAGE.search(text, 0, 10_000)):
         reading.fields["language"] = language[1]
     cues = _cues(text, vtt)
-    if rolling.marked(text):
+    if rolling.marked(text) or rolling.evident(cues, plain):
         once, folded = rolling.fold(cues, plain)
         if folded > 1:  # a single line said twice does not roll
-            reading.segments, reading.fields["metadata"] = once, {"rolling_lines_folded": folded}
+            reading.segments, reading.folded = once, folded
             return reading
-    if "<v" in text:
+    if "<" in text and "<v" in text:
         reading.segments = tidy(piece for cue in cues for piece in _voices(*cue))
         return reading
     if any(mark in text for mark in "<{[&"):
@@ -62,7 +65,7 @@ def plain(payload: str) -> str:
     """A payload without tags and with its entities decoded; lines stay lines."""
     if "<" in payload or "{" in payload or "[" in payload:
         payload = TAG.sub("", BREAK.sub("\n", payload))
-    return unescape(payload) if "&" in payload else payload
+    return decoded(payload)
 
 
 def _voices(start: float | None, end: float | None, payload: str) -> Iterator[Segment]:
@@ -73,13 +76,13 @@ def _voices(start: float | None, end: float | None, payload: str) -> Iterator[Se
     if before.strip():
         yield segment(plain(before), None, start, end)
     for name, words in zip(voiced[::2], voiced[1::2], strict=True):
-        yield segment(plain(words), " ".join(unescape(name).split()) or None, start, end)
+        yield segment(plain(words), " ".join(decoded(name).split()) or None, start, end)
 
 
 def _cues(text: str, vtt: bool) -> list[Cue]:
     """Each cue's times and payload. The name of the next cue, at the payload's end, is cut off."""
     text = "\n" + text
-    if vtt and any(word in text for word in ("\nNOTE", "\nSTYLE", "\nREGION")):
+    if vtt and any(word in text for word in ("\n\nNOTE", "\n\nSTYLE", "\n\nREGION")):
         text = COMMENT.sub("\n", text)
     tail = CUT.search(text, max(0, len(text) - 500))
     head, *parts = TIMES.split(text[: tail.start()] if tail else text)
@@ -87,6 +90,8 @@ def _cues(text: str, vtt: bool) -> list[Cue]:
     for at, payload in enumerate(payloads):
         if not payload.endswith("\n"):
             payloads[at] = _without_name(payload, int(numbers[at] or -1), numbers[at + 1], vtt)
+    if payloads and not vtt:  # a file that was cut after an index
+        payloads[-1] = re.sub(rf"\n[ \t]*\n[ \t]*{int(numbers[-2] or -1) + 1}\s*\Z", "", payloads[-1])
     before = [] if vtt or not head.strip() else [(None, None, head)]
     starts, ends = parts[1::4], parts[2::4]
     time = every({*starts, *ends})

@@ -14,6 +14,8 @@ from pipeline.transcripts.reading import Unreadable
 MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32",
          codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}  # fmt: skip
 GUESS = "cp1252"
+UNDEFINED = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")  # in cp1252
+HIGH, LATIN = re.compile(rb"[\x80-\xff]"), re.compile(rb"[A-Za-z]")
 CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]")
 
 
@@ -30,9 +32,9 @@ def decode(data: bytes, encoding: str = "") -> tuple[str, str, str]:
     """`(text, encoding, warning)`; every line ends with `\\n`. Raises Unreadable for what is no text."""
     name = encoding or _marked(data) or _plain(data)
     text = data.decode(name, "replace")
-    lost = (
-        text.count("\ufffd") - data.count("\ufffd".encode()) if name.startswith("utf-8") else text.count("\ufffd")
-    )
+    lost = text.count("\ufffd")
+    if lost and name.startswith("utf-8"):
+        lost -= data.count("\ufffd".encode())  # the character itself may stand in a file
     if encoding and lost:
         raise Unreadable(f"not {encoding}: {lost:,} places cannot be decoded; mend the file or ENCODING=")
     warning = (
@@ -76,9 +78,14 @@ def _damaged(data: bytes) -> str:
 
 
 def _guess(data: bytes) -> str:
+    """cp1252, if the text may be in it: most letters are of the Latin alphabet, and every byte is defined."""
     start = data[:65536]
     if len(CONTROLS.findall(start)) * 100 > len(start):
         raise Unreadable("not text: the bytes are those of a binary file; export it as .vtt, .srt, .txt or .json")
+    if UNDEFINED.search(start) or len(HIGH.findall(start)) > len(LATIN.findall(start)):
+        raise Unreadable(
+            "neither UTF-8 nor Western European; name the encoding: ENCODING=cp1251, shift_jis, gb18030, …"
+        )
     return GUESS
 
 

@@ -108,6 +108,9 @@ def _texts(root: Element) -> Iterator[str]:
         space, _, name = str(node.tag).rpartition("}")
         if name in SKIP:
             continue
+        if name == "tr" and W in space:
+            yield _row(node)
+            continue
         if name == "t" and W in space:
             yield node.text or ""
         elif name in TEXTS and W in space:
@@ -116,6 +119,16 @@ def _texts(root: Element) -> Iterator[str]:
             yield "\n\n"
             stack.append("\n\n")
         stack.extend(reversed(node))
+
+
+def _row(row: Element) -> str:
+    """A row of a table: columns of one line each, as clock, name and words have them, or paragraphs."""
+    cells = [text(cell) for cell in row if str(cell.tag).endswith("}tc")]
+    full = [cell for cell in cells if cell]
+    together = (
+        "\t".join(full) if 1 < len(full) < 4 and not any("\n" in cell for cell in full[:-1]) else "\n\n".join(full)
+    )
+    return f"\n\n{together}\n\n"
 
 
 def _reading(words: str) -> Reading:

@@ -18,19 +18,23 @@ ALIASES = {
     "language": ("lang",),
 }
 NAMES = {alias: name for name, aliases in ALIASES.items() for alias in aliases}
+FORMS = {"published", "duration", "speakers", "language"}  # texts that are read as what they mean
 LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
 DAY = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[Tt ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:[Zz]|[+-]\d{2}:?\d{2})?)?")
 
 
 def renamed(record: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """The record under the schema's names, and which name was read as which. A name that is there already wins."""
-    made, read_as = dict(record), {}
-    for alias in NAMES.keys() & record.keys():
-        if (name := NAMES[alias]) not in made:
+    made, read_as = {key: value for key, value in record.items() if value is not None}, {}
+    for alias in sorted(NAMES.keys() & record.keys()):
+        if (name := NAMES[alias]) not in made and alias in made:
             made[name] = made.pop(alias)
             read_as[alias] = name
-    if "published" in read_as.values():
-        made["published"] = published(made["published"]) or made["published"]
+    if isinstance(made.get("id"), int) and not isinstance(made["id"], bool):
+        made["id"] = str(made["id"])
+    for name in FORMS & made.keys():
+        if isinstance(made[name], str):
+            made[name] = FIT[name](made[name]) or made[name]  # what does not fit is the schema's to refuse
     return made, read_as
 
 

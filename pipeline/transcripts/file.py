@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 from collections.abc import Iterator
 
 import orjson
@@ -20,10 +21,16 @@ from pipeline.transcripts.record import record
 from pipeline.words import elapsed, many
 
 LINES = (".jsonl", ".ndjson")
+UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # in the name of a file
 
 
 def read(path: str, name: str, encoding: str = "") -> Iterator[Outcome]:
     """The outcomes of a file: one, or one for each line of JSON Lines, which are read as they stream by."""
+    if UNFIT.search(name):
+        yield Outcome(
+            path, name, faults=["the name of this file is not UTF-8, or has control characters; rename it"]
+        )
+        return
     try:
         if streams(path):
             with opened(path) as stream:
@@ -56,7 +63,7 @@ def _whole(data: bytes, path: str, name: str, encoding: str) -> Iterator[Outcome
         yield _outcome(formats.read(text), path, name, source, warning)
     elif json.lines(text):
         yield from jsonl.read(io.BytesIO(text.encode("utf-8", "replace")), path)
-    elif (records := json.records(value := json.parse(text))) is None:
+    elif (records := json.records(value := json.parse(text), name)) is None:
         yield _outcome(speech.read(value), path, name, source, warning)
     else:
         for number, item in enumerate(records, 1):

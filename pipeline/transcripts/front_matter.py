@@ -1,4 +1,4 @@
-"""What a Markdown file says of itself at its top: YAML between two lines of `---`."""
+"""What a Markdown file says of itself at its top: YAML between two lines of `---`, or TOML between `+++`."""
 
 from __future__ import annotations
 
@@ -7,20 +7,29 @@ from typing import Any
 
 from pipeline.transcripts.fields import said
 
-FENCED = re.compile(r"---[ \t]*\n(.{0,65536}?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.S)
+FENCED = re.compile(
+    r"(?:---[ \t]*\n(?P<yaml>.{0,65536}?)\n(?:---|\.\.\.)"
+    r"|\+\+\+[ \t]*\n(?P<toml>.{0,65536}?)\n\+\+\+)[ \t]*(?:\n|\Z)",
+    re.S,
+)
+# The first line that is no comment has a key as programs write them; `Ana: hi` was said.
+KEY = re.compile(
+    r"(?:[ \t]*(?:#[^\n]*)?\n)*[ \t]*[\"']?(?:[a-z_][\w-]*|Title|Date|Author|Speakers?)[\"']?[ \t]*[:=]"
+)
 
 
 def split(text: str) -> tuple[dict[str, Any], str, list[str]]:
     """`(fields of a transcript, text without the front matter, warnings)`."""
-    fenced = FENCED.match(text.lstrip("\n"))
-    if not fenced:
-        return {}, text, []
-    body = text.lstrip("\n")[fenced.end() :]
+    text = text.lstrip("\n")
+    fenced = FENCED.match(text)
+    if not fenced or not KEY.match(fenced["yaml"] or fenced["toml"]):
+        return {}, text, []  # a rule, or what somebody said between two of them
+    kind, parse = ("YAML", _yaml) if fenced["yaml"] is not None else ("TOML", _toml)
     try:
-        values = _yaml(fenced[1])
+        values = parse(fenced["yaml"] or fenced["toml"])
     except ValueError as error:
-        return {}, body, [f"the front matter is not YAML ({error}); it was left out"]
-    return (said(values), body, []) if isinstance(values, dict) else ({}, text, [])
+        return {}, text[fenced.end() :], [f"the front matter is not {kind} ({error}); it was left out"]
+    return said(values) if isinstance(values, dict) else {}, text[fenced.end() :], []
 
 
 def _yaml(text: str) -> Any:
@@ -35,3 +44,18 @@ def _yaml(text: str) -> Any:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 2}: " if mark else ""
         raise ValueError(where + str(getattr(error, "problem", None) or "damaged")) from None
+
+
+def _toml(text: str) -> Any:
+    try:
+        import tomllib
+    except ImportError:  # Python 3.10
+        raise ValueError("which needs Python 3.11") from None
+    try:
+        return {key: _plain(value) for key, value in tomllib.loads(text).items()}
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, (str, list, dict)) else str(value)

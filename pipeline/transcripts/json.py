@@ -32,17 +32,28 @@ def parse(text: str) -> Any:
     return _lenient(text) if value is None else value
 
 
-def records(value: Any) -> list[dict[str, Any]] | None:
-    """The records of the transcript schema that the value is, one or a list; None where it is something else."""
+def records(value: Any, name: str) -> list[dict[str, Any]] | None:
+    """The records of the transcript schema that the value is, one or a list; None where it is something else.
+
+    A single one with a title or the like, and its text, need not have an id: that is `name` then.
+    """
+    if isinstance(value, dict) and "id" not in renamed(value)[0] and isinstance(value.get("segments", ""), str):
+        made = {"id": name, **value}
+        return (
+            [made]
+            if len(value) > 1 and isinstance(renamed(made)[0].get("text"), str) and _is_record(made)
+            else None
+        )
     found = value if isinstance(value, list) else [value]
     return found if found and all(_is_record(item) for item in found) else None
 
 
 def _is_record(item: object) -> bool:
-    if not isinstance(item, dict) or not all(isinstance(key, str) for key in item):
+    if not isinstance(item, dict):
         return False
     made, _ = renamed(item)
-    return isinstance(made.get("id"), str) and made.keys() <= schemas.schema("transcript")["properties"].keys()
+    known = schemas.schema("transcript")["properties"].keys()
+    return isinstance(made.get("id"), str) and made.keys() <= known
 
 
 def _strict(text: str) -> Any:

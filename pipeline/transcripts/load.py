@@ -12,13 +12,14 @@ from typing import BinaryIO
 from pipeline.files import BUFFER, MAX_LINE
 from pipeline.transcripts.reading import Unreadable
 
+CHUNK = 1 << 16  # bytes; most files are shorter
 GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
 
 @contextmanager
 def opened(path: str) -> Iterator[BinaryIO]:
     """A stream of the file's content. Raises Unreadable for one that is damaged or needs what is not installed."""
-    with Path(path).open("rb", buffering=BUFFER) as stream:
+    with Path(path).open("rb", buffering=CHUNK) as stream:
         magic = stream.peek(4)[:4]
         try:
             yield _unpacked(stream, magic)
@@ -44,8 +45,10 @@ def _unpacked(stream: BinaryIO, magic: bytes) -> BinaryIO:
 
 def content(path: str) -> bytes:
     """All of a file that holds one transcript. Raises Unreadable where it is too long to be one."""
+    data = bytearray()
     with opened(path) as stream:
-        data = stream.read(MAX_LINE + 1)
-    if len(data) > MAX_LINE:
-        raise Unreadable(f"longer than {MAX_LINE >> 20} MiB; a file of many transcripts must be .jsonl")
-    return data
+        while chunk := stream.read(BUFFER):
+            data += chunk
+            if len(data) > MAX_LINE:
+                raise Unreadable(f"longer than {MAX_LINE >> 20} MiB; a file of many transcripts must be .jsonl")
+    return bytes(data)

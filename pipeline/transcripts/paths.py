@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.errors import InputError, clean
+from pipeline.errors import InputError
 
 PACKED = (".gz", ".zst")
 TEXT = (".txt", ".text", ".md", ".markdown", ".html", ".htm", ".docx")
@@ -56,12 +56,12 @@ def sources(inputs: list[Path], passed: Counter[str] | None = None) -> Iterator[
         if not given.is_dir():
             if not given.is_file():
                 raise InputError(f"{given}: no such file or folder; name it in TRANSCRIPTS=")
-            yield _named(str(given)), _id(given.name)
+            yield str(given), _id(given.name)
             continue
         found = False
         for path, name in _folder(str(given), "", passed):
             found = True
-            yield _named(path), _id(name)
+            yield path, _id(name)
         if not found:
             raise InputError(f"{given}: no transcripts in this folder; it takes {TAKES}")
 
@@ -69,11 +69,12 @@ def sources(inputs: list[Path], passed: Counter[str] | None = None) -> Iterator[
 def _folder(folder: str, prefix: str, passed: Counter[str]) -> Iterator[tuple[str, str]]:
     """Path and path inside the folder of each file, sorted, folder by folder; what is hidden stays hidden."""
     with os.scandir(folder) as entries:
-        names = sorted((entry.name, entry.is_dir()) for entry in entries if not entry.name.startswith("."))
-    for name, is_folder in names:
-        if is_folder:
-            if not os.path.islink(os.path.join(folder, name)):  # noqa: PTH114, PTH118 (a million Paths are slow)
-                yield from _folder(os.path.join(folder, name), f"{prefix}{name}/", passed)  # noqa: PTH118
+        kinds = sorted((entry.name, _kind(entry)) for entry in entries if not entry.name.startswith("."))
+    for name, kind in kinds:
+        if kind == "folder":
+            yield from _folder(os.path.join(folder, name), f"{prefix}{name}/", passed)  # noqa: PTH118
+        elif kind:
+            passed[kind] += 1
         elif ABOUT.fullmatch(name):
             passed[name] += 1
         elif suffix(name) in TAKEN:
@@ -95,7 +96,8 @@ def _id(name: str) -> str:
     return stem if stem.isascii() else unicodedata.normalize("NFC", stem)
 
 
-def _named(path: str) -> str:
-    if not path.isascii() and path != os.fsencode(path).decode("utf-8", "replace"):
-        raise InputError(f"{clean(path)}: the name of this file is not UTF-8; rename it")
-    return path
+def _kind(entry: os.DirEntry[str]) -> str:
+    """ "" for a file, or for a link to one or to nothing; "folder"; else why it is not read."""
+    if entry.is_dir():
+        return "link to a folder" if entry.is_symlink() else "folder"
+    return "" if entry.is_file() or entry.is_symlink() else "special file"

@@ -25,7 +25,8 @@ class Reading:
     """One transcript as it stands in a file.
 
     `text` is None where it is to be made from the segments. `fields` are fields of the transcript schema
-    (title, language, published, metadata, ...). `warnings` are sentences for a person.
+    (title, language, published, metadata, ...). `warnings` are sentences for a person. `folded` counts the lines
+    of rolling captions that stood there twice.
     """
 
     format: str
@@ -33,6 +34,7 @@ class Reading:
     text: str | None = None
     fields: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    folded: int = 0
 
     @cached_property
     def words(self) -> str:

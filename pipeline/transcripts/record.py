@@ -23,6 +23,7 @@ def record(reading: Reading, name: str, source: dict[str, Any]) -> dict[str, Any
     """
     last = name.rpartition("/")[2]
     language, day = LANGUAGE.search(last), DAY.search(last)
+    folded = {"folded_lines": reading.folded} if reading.folded else {}
     made = {
         "id": name,
         "title": LANGUAGE.sub("", last),
@@ -33,6 +34,6 @@ def record(reading: Reading, name: str, source: dict[str, Any]) -> dict[str, Any
         **reading.fields,
         "text": reading.words,
         "segments": reading.segments,
-        "source": {"path": source["path"], "format": reading.format, **source},
+        "source": {"path": source["path"], "format": reading.format, **source, **folded},
     }
     return {key: value for key, value in made.items() if value or key == "text"}

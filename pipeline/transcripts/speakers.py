@@ -1,7 +1,7 @@
 """Who speaks, where a transcript says it in the words themselves: `Name: words`.
 
-A head is a name only if it stands in the file twice or more: of the heads that stand there once, half are
-`Slides:`, `Note:` and the like, and a model reads those without harm.
+Whether a head is a name is told by the file: names come again. Of the heads that stand in a file once, half are
+`Slides:`, `Note:` and the like.
 """
 
 from __future__ import annotations
@@ -12,14 +12,19 @@ from collections.abc import Iterator
 
 from pipeline.transcripts.reading import Segment, tidy
 
-WORD = r"[\w.'’&()/#-]+"
+WORD = r"[\w.'’“”\"&()/#-]+"
 NAME = rf"{WORD}(?:[ \t]{WORD}){{0,3}}"
 # `Name: words`, `[SPEAKER_01]: words`, `>> Name: words`, and whisper.cpp's `(speaker 0) words`, on any line.
-HEAD = re.compile(rf"\n[ \t]*(?:(?:>>|-)[ \t]*)?(?:\[?({NAME})\]?(?::(?=\s|\Z)|：)|\((speaker[ ][\d?]+)\))")
+HEAD = re.compile(rf"\n[ \t]*(?:(?:>>|-)[ \t]*)?(?:\[?({NAME})\]?[ \t]?(?::(?=\s|\Z)|：)|\((speaker[ ][\d?]+)\))")
+
+EARLY = 5  # cues with words at the start of a file
+WIDEST = 64  # characters of a name
+
+Cue = tuple[float | None, float | None, str]  # start and end in seconds, lines
 
 
-def named(cues: list[tuple[float | None, float | None, str]]) -> list[Segment]:
-    """Segments of cues (start, end, lines), cut where a name begins, tidy."""
+def named(cues: list[Cue]) -> list[Segment]:
+    """Segments of cues, cut where a name begins, tidy."""
     if known := names([words for _, _, words in cues]):
         return tidy(_cut(cues, known))
     return [
@@ -30,10 +35,40 @@ def named(cues: list[tuple[float | None, float | None, str]]) -> list[Segment]:
 
 
 def names(texts: list[str]) -> set[str]:
-    """The heads that are names: they begin with no small letter and stand there at least twice."""
-    text = "\n".join([text for text in texts if ":" in text or "：" in text or "(speaker" in text])
-    heads = Counter(one or other for one, other in HEAD.findall("\n" + text))
-    return {head for head, count in heads.items() if count > 1 and is_name(head)}
+    """The heads that are names in captions with these texts.
+
+    They begin with no small letter, stand there twice or more, and either open the file or are on a tenth of its
+    cues: captions that name anybody do so from the start, and `Problem:` in the middle was said. Where there are
+    names, a head that opens a cue once is one too: somebody spoke once.
+    """
+    headed = [text for text in texts if ":" in text or "：" in text or "(" in text]
+    if not headed:
+        return set()
+    heads = Counter(_heads(headed))
+    known = {head for head, count in heads.items() if count > 1 and is_name(head)}
+    early = [text for text in texts if text.strip()][:EARLY]
+    often = 10 * sum(heads[head] for head in known) >= len(texts)
+    known = known if often or known & set(_heads(early)) else set()
+    once = {head for text in headed if (head := _head(text)) and is_name(head)} if known else set()
+    return _openers(texts, headed) | known | once
+
+
+def _heads(texts: list[str]) -> list[str]:
+    return [one or other for one, other in HEAD.findall("\n" + "\n".join(texts))]
+
+
+def _head(text: str) -> str:
+    head = HEAD.match("\n" + text.lstrip())
+    return (head[1] or head[2]) if head else ""
+
+
+def _openers(texts: list[str], headed: list[str]) -> set[str]:
+    """Heads that open half of the cues are names whatever their form: Zoom writes `Ohm, Lena` and `iPad`."""
+    opened = Counter(text.lstrip().partition(": ")[0] for text in headed if ": " in text[:WIDEST])
+    share = sum(opened.values()) / len(texts)
+    if share < 0.5 or len(texts) < EARLY:
+        return set()
+    return {head for head, count in opened.items() if (count > 1 or share > 0.8) and "\n" not in head}
 
 
 def is_name(head: str) -> bool:
@@ -41,18 +76,17 @@ def is_name(head: str) -> bool:
     return head.startswith("speaker ") or (head[0].isalpha() and not head[0].islower())
 
 
-def _cut(cues: list[tuple[float | None, float | None, str]], known: set[str]) -> Iterator[Segment]:
+def _cut(cues: list[Cue], known: set[str]) -> Iterator[Segment]:
     """One segment for each known name at a line's start, and one for what stands before the first."""
     for start, end, words in cues:
         words = words.strip()
         name, _, rest = words.partition(": ")
-        if name in known and ":" not in rest and "(" not in rest and "：" not in rest:  # most cues
-            yield {"start": start, "end": end, "speaker": name, "text": rest}
-        elif ":" not in words and "(" not in words and "：" not in words:
-            yield {"start": start, "end": end, "speaker": None, "text": words}
-        else:
-            for speaker, text in turns(words, known):
-                yield {"start": start, "end": end, "speaker": speaker, "text": text}
+        speaker, words = (name, rest) if name in known else (None, words)
+        if ":" not in words and "(" not in words and "：" not in words:  # most cues
+            yield {"start": start, "end": end, "speaker": speaker, "text": words}
+            continue
+        for other, text in turns(words, known):
+            yield {"start": start, "end": end, "speaker": other or speaker, "text": text}
 
 
 def turns(words: str, known: set[str]) -> Iterator[tuple[str | None, str]]:

@@ -15,13 +15,13 @@ def matches(text: str) -> bool:
 
 def read(text: str) -> Reading:
     """A segment for each row; what is no row belongs to the one before."""
-    cues: list[tuple[float, float, str]] = []
+    rows: list[tuple[float, float, list[str]]] = []
     for number, line in enumerate(text.split("\n")[1:], 2):
         fields = line.split("\t", 2)
         if len(fields) == 3 and fields[0].isdecimal() and fields[1].isdecimal():
-            cues.append((int(fields[0]) / 1000, int(fields[1]) / 1000, fields[2]))
-        elif line.strip() and cues:
-            cues[-1] = (*cues[-1][:2], f"{cues[-1][2]}\n{line}")
+            rows.append((int(fields[0]) / 1000, int(fields[1]) / 1000, [fields[2]]))
+        elif line.strip() and rows:
+            rows[-1][2].append(line)
         elif line.strip():
             raise Unreadable(f"line {number}: not `start<tab>end<tab>text` with times in milliseconds")
-    return Reading("whisper tsv", speakers.named(cues))
+    return Reading("whisper tsv", speakers.named([(start, end, "\n".join(words)) for start, end, words in rows]))

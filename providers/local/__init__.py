@@ -43,8 +43,8 @@ class Local(Provider):
             return f"answers of {model.name()}, run on this machine"
         return f"demo-grade answers: {model.BUNDLED} has 135 million parameters and gets facts wrong"
 
-    def limits(self, model: str) -> Limits:
-        return Limits(poll=(1.0, 2.0))
+    def limits(self, model_name: str) -> Limits:
+        return Limits(poll=(1.0, 2.0), context=model.context())
 
     def encode(self, request: Mapping[str, Any]) -> bytes:
         if unknown := sorted(set(request["body"]) - FIELDS):

@@ -62,11 +62,19 @@ def load() -> Chat:
     return lambda body: server.handle_chat_completions({"temperature": 0, "seed": 1, "cache_prompt": False, **body})
 
 
+def context() -> int:
+    """The window of the model in tokens."""
+    words = os.environ.get("LOCAL_CONTEXT", "").strip()
+    if words and not words.isdecimal():
+        raise Rejected(f"LOCAL_CONTEXT={words} is no number of tokens; write LOCAL_CONTEXT={CONTEXT}")
+    return int(words or CONTEXT)
+
+
 def _params(library: Any, path: Path) -> Any:
     params = library.CommonParams()
     params.model.path = str(path)
     params.n_parallel = 1
-    params.n_ctx = int(os.environ.get("LOCAL_CONTEXT", "").strip() or CONTEXT)
+    params.n_ctx = context()
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = _cores()
     params.verbosity, params.warmup = -1, False
     params.cache_prompt, params.cache_ram_mib = False, 0  # reproducible, and no cache of 8 GiB

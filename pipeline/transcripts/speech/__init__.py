@@ -25,6 +25,7 @@ SHAPES: tuple[tuple[str, tuple[str, ...], Callable[[Any], Reading]], ...] = (
     ("YouTube", ("events[].segs",), programs.youtube),
     ("YouTube", ("events[].tStartMs",), programs.youtube),
     ("whisper.cpp", ("transcription[].offsets",), programs.whisper_cpp),
+    ("whisper.cpp", ("transcription[].timestamps",), programs.whisper_cpp),
     ("Oyez", ("sections[].turns",), turns.oyez),
     ("Speechmatics", ("results[].type", "results[].alternatives"), vendors.speechmatics),
     ("Speechmatics", ("words[].name", "speakers[]"), vendors.speechmatics_v1),
@@ -32,6 +33,7 @@ SHAPES: tuple[tuple[str, tuple[str, ...], Callable[[Any], Reading]], ...] = (
     ("ElevenLabs", ("words[].type", "words[].text"), vendors.elevenlabs),
     ("ElevenLabs", ("transcripts[].words", "transcripts[].language_code"), vendors.elevenlabs),
     ("AssemblyAI", ("words[].text", "words[].confidence"), vendors.assemblyai),
+    ("AssemblyAI", ("utterances[].confidence", "words[]"), vendors.assemblyai),
 )
 WRAPPERS = ("response", "data", "result", "output", "transcript", "transcription")
 BESIDE_TEXT = {"words", "segments", "usage", "logprobs"}  # what else may stand with OpenAI's bare text

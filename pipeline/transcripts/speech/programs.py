@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.transcripts.reading import Reading, Segment, segment, tidy
-from pipeline.transcripts.speech.values import about, number, speaker
+from pipeline.transcripts.speech.values import about, number, seconds, speaker
 
 
 def whisper_cpp(data: dict[str, Any]) -> Reading:
@@ -17,8 +17,8 @@ def whisper_cpp(data: dict[str, Any]) -> Reading:
 
 def _whisper_cpp(item: dict[str, Any]) -> Segment:
     name = None if item.get("speaker") == "?" else speaker(item.get("speaker"))
-    times = item.get("offsets") or {}
-    return segment(item["text"], name, number(times.get("from"), 1000), number(times.get("to"), 1000))
+    times = item.get("offsets") or item.get("timestamps") or {}  # milliseconds, or clocks
+    return segment(item["text"], name, seconds(times.get("from"), 1000), seconds(times.get("to"), 1000))
 
 
 def youtube(data: dict[str, Any]) -> Reading:

@@ -40,7 +40,7 @@ def found(data: Any) -> list[Any] | None:
 def _is_turn(item: object) -> bool:
     return (
         isinstance(item, dict)
-        and _text(item) is not None
+        and (_text(item) is not None or item.get("text", "") is None)
         and any(key in item for keys in (SPEAKER, START) for key in keys)
     )
 
@@ -64,6 +64,8 @@ def read(data: Any, items: list[Any]) -> Reading:
     if reading.format == "whisper json":
         reading.fields |= about(duration=seconds(data.get("duration")))
         reading.warnings = words.short(segments, data.get("text"))
+        if reading.warnings and not reading.speakers:
+            reading.text = data["text"].strip()  # what the segments lack is in it
     return reading
 
 
