@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from itertools import chain, islice
 from threading import Thread
 from typing import Any
@@ -29,6 +26,8 @@ def ordered(work: Callable[[Any], Any], tasks: Iterable[Any], workers: int) -> I
     if workers < 2 or len(first) < 2:
         yield from map(work, tasks)
         return
+    from concurrent.futures.process import BrokenProcessPool, ProcessPoolExecutor
+
     pool = ProcessPoolExecutor(workers, initializer=_serve)
     waiting: deque = deque()
     try:
@@ -53,5 +52,7 @@ def _serve() -> None:
 
 
 def _follow() -> None:
-    multiprocessing.parent_process().join()
+    from multiprocessing import parent_process
+
+    parent_process().join()
     os._exit(1)

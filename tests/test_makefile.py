@@ -31,7 +31,7 @@ class Make:
             (venv / stamp).touch()
         self.env = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         self.env |= {"TOGETHER_API_KEY": "k-make", "TOGETHER_BASE_URL": server.url, "PYTHONPATH": str(root)}
-        self.env |= {"PYTHONDONTWRITEBYTECODE": "1", "SETTLE": "0", "VENV": "venv"}
+        self.env |= {"SETTLE": "0", "VENV": "venv"}
         self.talks("a", "b", "c")
 
     def __call__(self, *goals: str, **variables: object) -> subprocess.CompletedProcess:

@@ -274,6 +274,13 @@ def test_utf8_with_a_broken_place_stays_utf8():
 
 
 def test_encoding_overrides_and_must_fit(tmp_path):
+    (tmp_path / "t.jsonl").write_bytes(
+        '{"id": "a", "text": "рожь"}\n{"id": "b", "text": "овёс"}\n'.encode("koi8-r")
+    )
+    assert [record(each)["text"] for each in file.read(str(tmp_path / "t.jsonl"), "t", "koi8-r")] == [
+        "рожь",
+        "овёс",
+    ]
     assert record(one(tmp_path / "a.txt", "привет".encode("koi8-r"), "koi8-r"))["text"] == "привет"
     assert one(tmp_path / "b.txt", b"\xff\xfe\xff", "utf-8").faults[0].startswith("not utf-8: ")
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import orjson
 
 import schemas
-from pipeline.transcripts import docx, formats, json, jsonl, lint, speech
+from pipeline.transcripts import jsonl, lint
 from pipeline.transcripts.captions import matches as is_captions
 from pipeline.transcripts.decode import decode
 from pipeline.transcripts.load import content, opened
@@ -32,7 +32,7 @@ def read(path: str, name: str, encoding: str = "") -> Iterator[Outcome]:
         )
         return
     try:
-        if streams(path):
+        if encoding in ("", "utf-8") and streams(path):
             with opened(path) as stream:
                 yield from jsonl.read(stream, path)
         else:
@@ -53,6 +53,13 @@ def streams(path: str) -> bool:
 
 
 def _whole(data: bytes, path: str, name: str, encoding: str) -> Iterator[Outcome]:
+    from pipeline.transcripts import (
+        docx,
+        formats,
+        json,
+        speech,
+    )  # all readers: .jsonl files, which stream, need none
+
     formats.refuse(data)
     source = {"path": path, "encoding": None, "sha256": hashlib.sha256(data).hexdigest()}
     if docx.matches(data):

@@ -33,6 +33,8 @@ def evident(cues: list[Cue], plain: Callable[[str], str]) -> bool:
     A third of its first cues begin with the last lines of the cue before and go on. Speech does not; a loop of
     speech-to-text does not go on.
     """
+    if not any("\n" in payload.strip() for _, _, payload in cues[:SAMPLE]):
+        return False  # a cue that goes on has two lines
     first = [_lines(plain(payload)) for _, _, payload in cues[:SAMPLE]]
     on = sum(0 < _again(before, lines) < len(lines) for before, lines in itertools.pairwise(first))
     return on >= 5 and 3 * on >= len(first)

@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from pipeline.transcripts.reading import Segment, tidy
+from pipeline.transcripts.reading import Segment, folded, tidy
 
 WORD = r"[\w.'’“”\"&()/#-]+"
 NAME = rf"{WORD}(?:[ \t]{WORD}){{0,3}}"
@@ -27,10 +27,11 @@ def named(cues: list[Cue]) -> list[Segment]:
     """Segments of cues, cut where a name begins, tidy."""
     if known := names([words for _, _, words in cues]):
         return tidy(_cut(cues, known))
+    texts = folded([words for _, _, words in cues])
     return [
         {"start": start, "end": end, "speaker": None, "text": text}
-        for start, end, words in cues
-        if (text := " ".join(words.split()))
+        for (start, end, _), text in zip(cues, texts, strict=True)
+        if text
     ]
 
 
