@@ -68,7 +68,9 @@ def tidy(segments: Iterable[Segment]) -> list[Segment]:
 def folded(texts: Iterable[str]) -> list[str]:
     """Each text with white space folded to single spaces. Most need nothing but a look, at half the price."""
     return [
-        " ".join(text.split()) if "\n" in text or "  " in text or "\t" in text or "\xa0" in text else text
+        text
+        if text.isascii() and "\n" not in text and "  " not in text and "\t" not in text
+        else " ".join(text.split())
         for text in map(str.strip, texts)
     ]
 
