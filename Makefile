@@ -63,7 +63,7 @@ MAKEFLAGS     += --warn-undefined-variables --no-builtin-rules
         check lint test test-long bench clean FORCE
 
 help:  ## List the goals and say where the run stands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 	@if [ -x $(PYTHON) ]; then echo; $(PIPELINE) status; fi
 
 # ---- the pipeline: one goal, one file, one command ----------------------------------------

@@ -155,7 +155,7 @@ def test_names_as_tools_write_them(head):
 
 
 def test_names_of_other_forms_open_most_cues():
-    said = [("Ohm, Lena", "oats"), ("iPad", "rye (both)"), ("Mary Ann van der Berg", "yes: both")] * 3
+    said = [("Ohm, Lena", "oats"), ("iPad", "rye (both)"), ("Mary Ann van der Berg", "yes: both")] * 4
     reading = captions.read(vtt(*(f"{name}: {words}" for name, words in said)))
     assert [(piece["speaker"], piece["text"]) for piece in reading.segments] == said
 
@@ -228,8 +228,19 @@ def test_rolling_captions_without_their_markup_are_folded_too():
     holds = [words for pair in pairs for words in (pair, pair.split("\n")[1])]
     for cues in (pairs, holds):
         assert captions.read(vtt(*cues, head="")).words == " ".join(lines)
-    loop = ["thank you"] * 40
-    assert captions.read(vtt(*loop)).words == " ".join(loop)
+    assert captions.read(vtt(*pairs[:4], head="")).words == " ".join(lines[:5])
+    few = [f"{n}a\n{n}b" for n in range(40)] + pairs[:4]  # four of 44
+    for said in (["thank you"] * 40, ["thank\nyou"] * 40, few):
+        assert captions.read(vtt(*said)).words == " ".join(said).replace("\n", " ")
+
+
+def test_what_is_shown_again_once_does_not_roll():
+    assert captions.read(ROLLING[: ROLLING.index("00:00:03.010 -->")]).words == "the mill stood the mill stood"
+
+
+def test_a_head_that_comes_once_in_a_file_without_names_is_speech():
+    reading = captions.read(vtt("Question: why?", "so", "it goes"))
+    assert (reading.words, reading.speakers) == ("Question: why? so it goes", [])
 
 
 def test_a_file_that_does_not_roll_keeps_its_repetitions():

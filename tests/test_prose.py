@@ -84,6 +84,9 @@ def test_names_on_lines_of_their_own_must_come_again(turn):
             "**Ana:** snake\\_case \\@home ?a=1&lt=3 R&D &copy 20 &lt;3",
             "Ana: snake_case @home ?a=1&lt=3 R&D &copy 20 <3",
         ),
+        ("**Ana:** [00:03] At [10:30] sharp.\n\n**Bo:** [00:05] Yes.", "Ana: At [10:30] sharp.\n\nBo: Yes."),
+        ("**Ana:** *[\\[06:20\\]](https://a.example/w)* So. [07:20](https://a.example) And.", "Ana: So. And."),
+        ("### [00:05] Ana\n\nOats.\n\n### [00:09] Bo\n\nRye.", "Ana: Oats.\n\nBo: Rye."),
         ("Oats [00:05] and rye [10:05] and more.", "Oats and rye and more."),
         ("00:00:05\none\ntwo\nthree\nfour\n\n00:01:05\nfive\nsix\nseven\neight", "one two three four five six"),
         (

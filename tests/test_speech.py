@@ -378,7 +378,7 @@ def test_words_that_are_missing_are_said(name):
         data["results"]["channels"][0]["alternatives"][0]["transcript"] += more
     else:
         data["text"] += more
-    assert "words are missing" in speech.read(data).warnings[0]
+    assert "letters of the file's own text" in speech.read(data).warnings[0]
 
 
 def test_a_segment_is_not_cut_where_its_words_are_not_all_there():

@@ -249,6 +249,29 @@ def test_a_text_in_another_alphabet_is_not_guessed_as_latin(tmp_path):
         why = one(tmp_path / "a.txt", text.encode(encoding)).faults[0]
         assert why.startswith("neither UTF-8 nor Western European; name the encoding: ENCODING=cp1251")
         assert record(one(tmp_path / "a.txt", text.encode(encoding), encoding))["text"] == text
+    assert "neither UTF-8 nor" in one(tmp_path / "a.txt", b"plain words and \x81 and \xe9").faults[0]
+
+
+def test_line_ends_that_were_written_twice(tmp_path):
+    talk = "1\n00:00:01,000 --> 00:00:02,000\noats\n\n2\n00:00:02,000 --> 00:00:03,000\nrye\n"
+    assert record(one(tmp_path / "a.srt", talk.replace("\n", "\r\r\n")))["text"] == "oats rye"
+
+
+def test_a_table_with_speakers(tmp_path):
+    made = record(
+        one(tmp_path / "a.tsv", "start\tend\tspeaker\ttext\n0\t1000\tLena\toats\n1000\t2000\tLena\trye\n")
+    )
+    assert made["text"] == "Lena: oats rye"
+
+
+def test_whispers_own_text_where_its_segments_touch_or_lack_words(tmp_path):
+    for text, segments in (
+        ("你好世界", ["你好", "世界"]),
+        (" unbelievable yes", [" un", "believable", " yes"]),
+        ("a b c", ["a b"]),
+    ):
+        talk = {"text": text, "segments": [{"start": 0, "end": 1, "text": words} for words in segments]}
+        assert record(one(tmp_path / "a.json", orjson.dumps(talk)))["text"] == text.strip()
 
 
 # ---- bytes to text ----------------------------------------------------------------------------------

@@ -91,6 +91,6 @@ def _guess(data: bytes) -> str:
 
 def _lines(text: str) -> str:
     """Line ends made one, a NUL made visible; a mark that is left over goes."""
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if "\r" in text:  # twice where a file of CRLF was written as text once more
+        text = text.replace("\r\r\n", "\n").replace("\r\n", "\n").replace("\r", "\n")
     return text.replace("\0", "\ufffd").removeprefix("\ufeff")

@@ -26,7 +26,7 @@ TAKES = "captions (.vtt .srt .sbv .ttml), .txt, .md, .html, .docx, .tsv, .json a
 def paths(words: str) -> list[Path]:
     """The paths that TRANSCRIPTS names: one path, or several words, quoted and with * as in a shell."""
     if not words.strip():
-        raise InputError("no input: name files or folders, `make batch TRANSCRIPTS=talks.jsonl`")
+        raise InputError("no input: name files or folders, TRANSCRIPTS=talks")
     if Path(words).exists():
         return [Path(words)]
     try:

@@ -25,7 +25,8 @@ ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
 SHORTCODE = re.compile(r"\{\{[<%][^\n{}]{0,500}[%>]\}\}(?:[ \t]*(?:\n|\Z))?")
 FOOTER = re.compile(r"(?:\n|\A)[ \t]*Transcribed by https?://otter\.ai/?\s*\Z")
 UNCLEAR = re.compile(rf"([\[(][^\[\]()\d\n]{{3,30}}?)[ \t—@-]+{TIME}(?=_?[\])])")  # [unintelligible 00:02:21.25]
-SQUARE = re.compile(rf"\[{TIME}{UNTIL}\][ \t]*")
+LINKED = re.compile(rf"\[(\[?{TIME}\]?)\]\([^()\s]*\)")  # a clock that is a link into the recording
+SQUARE = re.compile(rf"[*_]{{0,2}}\[({TIME}){UNTIL}\][*_]{{0,2}}[ \t]*")
 VOID = re.compile(rf"(?:[\s\W_]|to|{TIME})*")
 ITEM = ("-", "*", "•")
 BREAKS = {"Break", "Jingle", "Outro", "Intro", "Song", "Music"}  # a head without words, between two turns
@@ -63,18 +64,20 @@ def read(text: str, plain: bool = False) -> Reading:
 
 
 def _turns(text: str, kind: str, vouched: set[str]) -> Reading:
-    text = UNCLEAR.sub(r"\1", text)
-    squares = len(SQUARE.findall(text)) > 1
+    text = UNCLEAR.sub(r"\1", LINKED.sub(lambda link: f"[{link[1].strip('[]')}]", text))
+    squares = [seconds(clock) for clock in SQUARE.findall(text)]
     lines = [parse(line) for line in text.split("\n")]
     _name_lines(lines)
     turns = _cut(lines, _known(lines, vouched), *_clocked(lines))
-    if squares:
+    if len(squares) > 1 and squares == sorted(squares):  # a time that was said does not fit the others
         for turn in turns:
             turn.lines = [SQUARE.sub("", line).rstrip() if "[" in line else line for line in turn.lines]
     said = [(turn, words) for turn in turns if (words := turn.text)]
     if len(turns) == 1:
         return Reading(kind, text="\n".join(turns[0].lines).strip())
-    segments = tidy(segment(words, turn.name, turn.start) for turn, words in said)
+    segments = tidy(
+        segment(words, turn.name, None if words == turn.perhaps else turn.start) for turn, words in said
+    )
     captions = not any(turn.name for turn in turns) and sum(len(words) for _, words in said) < SHORT * len(said)
     paragraphs = (f"{turn.name}: {words}" if turn.name else words for turn, words in said)
     return Reading(kind, segments, None if captions else "\n\n".join(paragraphs))
@@ -83,7 +86,7 @@ def _turns(text: str, kind: str, vouched: set[str]) -> Reading:
 def _name_lines(lines: list[Line]) -> None:
     """Make heads of names that stand on a line of their own: beside nearly all clocks, below or above them.
 
-    Only names that come again: the first of two lines under each clock is speech.
+    Only names that come again, or are headings: the first of two lines under each clock is speech.
     """
     full = [line for line in lines if line.raw.strip()]
     end = Line("", "", "")
@@ -92,7 +95,8 @@ def _name_lines(lines: list[Line]) -> None:
     for place in (_beside, _below, _above):
         found = [(clock, name) for clock in clocks if (name := place(*clock)) and _is_name_line(name)]
         names = {name.rest.strip() for _, name in found}
-        if len(found) > 1 and len(found) * 10 >= 9 * len(clocks) and len(names) * 2 <= len(found):
+        surely = len(names) * 2 <= len(found) or all(name.raw.lstrip().startswith("#") for _, name in found)
+        if len(found) > 1 and len(found) * 10 >= 9 * len(clocks) and surely:
             for (_, clock, *_), name in found:
                 name.name, name.at, name.words, name.sure = name.rest.strip(), clock.at, "", True
                 if clock is not name:

@@ -37,7 +37,7 @@ def evident(cues: list[Cue], plain: Callable[[str], str]) -> bool:
         return False  # a cue that goes on has two lines
     first = [_lines(plain(payload)) for _, _, payload in cues[:SAMPLE]]
     on = sum(0 < _again(before, lines) < len(lines) for before, lines in itertools.pairwise(first))
-    return on >= 5 and 3 * on >= len(first)
+    return on >= 3 and 3 * on >= len(first)
 
 
 def fold(cues: list[Cue], plain: Callable[[str], str]) -> tuple[list[Segment], int]:

@@ -67,7 +67,7 @@ def _openers(texts: list[str], headed: list[str]) -> set[str]:
     """Heads that open half of the cues are names whatever their form: Zoom writes `Ohm, Lena` and `iPad`."""
     opened = Counter(text.lstrip().partition(": ")[0] for text in headed if ": " in text[:WIDEST])
     share = sum(opened.values()) / len(texts)
-    if share < 0.5 or len(texts) < EARLY:
+    if share < 0.5 or len(texts) < 2 * EARLY:
         return set()
     return {head for head, count in opened.items() if (count > 1 or share > 0.8) and "\n" not in head}
 

@@ -5,21 +5,28 @@ from __future__ import annotations
 from pipeline.transcripts import speakers
 from pipeline.transcripts.reading import Reading, Unreadable
 
-HEADER = "start\tend\ttext"
+COLUMNS = {"start", "end", "text"}
 
 
 def matches(text: str) -> bool:
-    """Whether the first line is the header that Whisper writes."""
-    return text.partition("\n")[0].strip().lower() == HEADER
+    """Whether the first line is the header that Whisper writes; a column for the speaker may be in it."""
+    header = _columns(text)
+    return set(header) >= COLUMNS and header[-1] == "text"
+
+
+def _columns(text: str) -> list[str]:
+    return text.partition("\n")[0][:200].strip().lower().split("\t")
 
 
 def read(text: str) -> Reading:
     """A segment for each row; what is no row belongs to the one before."""
+    header = _columns(text)
     rows: list[tuple[float, float, list[str]]] = []
     for number, line in enumerate(text.split("\n")[1:], 2):
-        fields = line.split("\t", 2)
-        if len(fields) == 3 and fields[0].isdecimal() and fields[1].isdecimal():
-            rows.append((int(fields[0]) / 1000, int(fields[1]) / 1000, [fields[2]]))
+        row = dict(zip(header, line.split("\t", len(header) - 1), strict=False))
+        if len(row) == len(header) and row["start"].isdecimal() and row["end"].isdecimal():
+            words = f"{row['speaker']}: {row['text']}" if row.get("speaker") else row["text"]
+            rows.append((int(row["start"]) / 1000, int(row["end"]) / 1000, [words]))
         elif line.strip() and rows:
             rows[-1][2].append(line)
         elif line.strip():

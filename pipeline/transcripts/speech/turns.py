@@ -19,7 +19,16 @@ LISTS = (
 )  # fmt: skip
 TEXT = ("text", "content", "body", "utterance", "transcript", "sentence")
 SPEAKER = ("voice", "speaker_name", "speaker", "name", "speaker_id", "speaker_label")
-START = {"start_ms": 1000, "startMs": 1000, "start": 1, "startTime": 1, "start_time": 1, "begin": 1, "timestamp": 1}
+START = {
+    "start_ms": 1000,
+    "startMs": 1000,
+    "start": 1,
+    "startTime": 1,
+    "start_time": 1,
+    "begin": 1,
+    "timestamp": 1,
+    "time": 1,
+}
 END = {"end_ms": 1000, "endMs": 1000, "end": 1, "endTime": 1, "end_time": 1}
 MARK = re.compile(r"\{[a-z]+\}")  # QMSum, for what is no word: {vocalsound}, {disfmarker}, {gap}
 FORMATS = {  # by the keys of an item
@@ -64,9 +73,16 @@ def read(data: Any, items: list[Any]) -> Reading:
     if reading.format == "whisper json":
         reading.fields |= about(duration=seconds(data.get("duration")))
         reading.warnings = words.short(segments, data.get("text"))
-        if reading.warnings and not reading.speakers:
-            reading.text = data["text"].strip()  # what the segments lack is in it
+        own = data.get("text")
+        if not reading.speakers and isinstance(own, str) and (reading.warnings or _glued(items, own)):
+            reading.text = own.strip()  # with what the segments lack: words, or in Chinese the right to touch
     return reading
+
+
+def _glued(items: list[Any], own: str) -> bool:
+    """Whether Whisper's text has segments that touch: each begins with its own space, if it has one."""
+    texts = [_text(item) or "" for item in items]
+    return any(not text[:1].isspace() for text in texts[1:]) and "".join(texts).strip() == own.strip()
 
 
 def _format(items: list[Any]) -> str:

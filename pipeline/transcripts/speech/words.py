@@ -80,7 +80,7 @@ def short(segments: list[Segment], own: object) -> list[str]:
     here, there = _size([piece["text"] for piece in segments]), _size([own if isinstance(own, str) else ""])
     if here >= there:
         return []
-    return [f"words are missing: {here:,} letters in them, {there:,} in the file's own text"]
+    return [f"its parts hold {here:,} of the {there:,} letters of the file's own text"]
 
 
 def _size(texts: list[str]) -> int:
