@@ -52,7 +52,7 @@ def ingest(
     say: Callable[[str], None] = print,
     done: Callable[[int], None] = lambda files: None,
 ) -> Tally:
-    """Write transcripts.jsonl; with `skip` also rejected.jsonl, if anything was left out.
+    """Write transcripts.jsonl; with `skip` also rejected.jsonl, which has what was left out.
 
     Without `skip` one fault is enough: nothing is published, and InputError has them all. `done` is told how
     many files more were read.
