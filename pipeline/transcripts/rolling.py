@@ -14,7 +14,7 @@ from pipeline.transcripts.speakers import Cue
 
 TIMED = re.compile(r"<\d+(?::\d+)+\.\d+><c[.>]")  # YouTube's automatic captions: a time at each word
 LOWEST = "align:start position:0%"
-SAMPLE = 60  # cues
+SAMPLE = 30  # cues
 LIT = "<u>"  # Whisper's --highlight_words: the whole segment again for each word
 
 
