@@ -53,7 +53,7 @@ def read(text: str) -> Reading:
             reading.segments, reading.folded = once, folded
             return reading
     if "<" in text and "<v" in text:
-        reading.segments = tidy(piece for cue in cues for piece in _voices(*cue))
+        reading.segments = _voiced(cues)
         return reading
     if any(mark in text for mark in "<{[&"):
         cues = [(start, end, plain(payload)) for start, end, payload in cues]
@@ -68,10 +68,18 @@ def plain(payload: str) -> str:
     return decoded(payload)
 
 
+def _voiced(cues: list[Cue]) -> list[Segment]:
+    """Segments of cues with voices; a cue of one voice and no other markup, as most are, in half the time."""
+    pieces: list[Segment] = []
+    for start, end, payload in cues:
+        if one := ONE_VOICE.match(payload):
+            pieces.append({"start": start, "end": end, "speaker": one[1], "text": one[2]})
+        else:
+            pieces += _voices(start, end, payload)
+    return tidy(pieces)
+
+
 def _voices(start: float | None, end: float | None, payload: str) -> Iterator[Segment]:
-    if one := ONE_VOICE.match(payload):  # most cues, in a quarter of the time
-        yield {"start": start, "end": end, "speaker": one[1], "text": one[2]}
-        return
     before, *voiced = VOICE.split(payload)
     if before.strip():
         yield segment(plain(before), None, start, end)

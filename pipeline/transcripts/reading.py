@@ -77,13 +77,17 @@ def folded(texts: Iterable[str]) -> list[str]:
 
 def join(segments: list[Segment]) -> str:
     """Tidy segments as text: turns as paragraphs, `Name: words`; a long turn has several."""
-    turns = groupby(segments, itemgetter("speaker"))
-    return "\n\n".join(f"{name}: {words}" if name else words for name, turn in turns for words in _paragraphs(turn))
+    paragraphs: list[str] = []
+    for name, turn in groupby(segments, itemgetter("speaker")):
+        texts = [piece["text"] for piece in turn]
+        words = " ".join(texts)
+        parts = [words] if len(words) < LONG else _parts(texts)
+        paragraphs += [f"{name}: {part}" for part in parts] if name else parts
+    return "\n\n".join(paragraphs)
 
 
-def _paragraphs(turn: Iterable[Segment]) -> Iterator[str]:
+def _parts(texts: list[str]) -> Iterator[str]:
     """A paragraph ends with the first sentence that ends a segment when it is LONG."""
-    texts = [piece["text"] for piece in turn]
     at = size = 0
     for number, text in enumerate(texts, 1):
         size += len(text) + 1

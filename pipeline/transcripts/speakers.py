@@ -19,6 +19,7 @@ HEAD = re.compile(rf"\n[ \t]*(?:(?:>>|-)[ \t]*)?(?:\[?({NAME})\]?[ \t]?(?::(?=\s
 
 EARLY = 5  # cues with words at the start of a file
 WIDEST = 64  # characters of a name
+MOST = 0.8  # of the cues: whatever opens them is a name, also one that comes once
 
 Cue = tuple[float | None, float | None, str]  # start and end in seconds, lines
 
@@ -45,13 +46,16 @@ def names(texts: list[str]) -> set[str]:
     headed = [text for text in texts if ":" in text or "：" in text or "(" in text]
     if not headed:
         return set()
+    openers, share = _openers(texts, headed)
+    if share > MOST:
+        return openers
     heads = Counter(_heads(headed))
     known = {head for head, count in heads.items() if count > 1 and is_name(head)}
     early = [text for text in texts if text.strip()][:EARLY]
     often = 10 * sum(heads[head] for head in known) >= len(texts)
     known = known if often or known & set(_heads(early)) else set()
     once = {head for text in headed if (head := _head(text)) and is_name(head)} if known else set()
-    return _openers(texts, headed) | known | once
+    return openers | known | once
 
 
 def _heads(texts: list[str]) -> list[str]:
@@ -63,13 +67,12 @@ def _head(text: str) -> str:
     return (head[1] or head[2]) if head else ""
 
 
-def _openers(texts: list[str], headed: list[str]) -> set[str]:
-    """Heads that open half of the cues are names whatever their form: Zoom writes `Ohm, Lena` and `iPad`."""
-    opened = Counter(text.lstrip().partition(": ")[0] for text in headed if ": " in text[:WIDEST])
-    share = sum(opened.values()) / len(texts)
-    if share < 0.5 or len(texts) < 2 * EARLY:
-        return set()
-    return {head for head, count in opened.items() if (count > 1 or share > 0.8) and "\n" not in head}
+def _openers(texts: list[str], headed: list[str]) -> tuple[set[str], float]:
+    """Heads that are names by their share of the cues, and that share: Zoom writes `Ohm, Lena` and `iPad`."""
+    opened = Counter([text.lstrip().partition(": ")[0] for text in headed if ": " in text[:WIDEST]])
+    share = sum(opened.values()) / len(texts) if len(texts) >= 2 * EARLY else 0.0
+    fit = {head for head, count in opened.items() if (count > 1 or share > MOST) and "\n" not in head}
+    return fit if share > 0.5 else set(), share
 
 
 def is_name(head: str) -> bool:
