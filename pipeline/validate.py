@@ -45,18 +45,24 @@ def records(path: Path, kind: str, faults: Faults) -> Iterator[tuple[int, Any]]:
 def parse(stream: BinaryIO, path: Path, kind: str, faults: Faults) -> Iterator[tuple[int, Any]]:
     """As `records`, from an open stream."""
     fits = schemas.is_valid(kind)
-    for number, line in lines(stream):
-        try:
-            record = orjson.loads(line)
-        except orjson.JSONDecodeError as error:
-            faults.add(f"{path}:{number}", why_not_json(line, error))
-            if len(line) >= MAX_LINE:  # the rest of it would be read as lines of their own
-                return
-            continue
-        if fits(record):
+    for number, record, why in values(stream):
+        if why:
+            faults.add(f"{path}:{number}", why)
+        elif fits(record):
             yield number, record
         else:
             blame(path, number, schemas.faults(kind, record), faults)
+
+
+def values(stream: BinaryIO) -> Iterator[tuple[int, Any, str]]:
+    """Line number and value of each line of JSON; or None, and why it is none."""
+    for number, line in lines(stream):
+        try:
+            yield number, orjson.loads(line), ""
+        except orjson.JSONDecodeError as error:
+            yield number, None, _why_not_json(line, error)
+            if len(line) >= MAX_LINE:  # the rest of it would be read as lines of their own
+                return
 
 
 def blame(path: Path, number: int, reasons: Iterable[str], faults: Faults) -> None:
@@ -64,8 +70,7 @@ def blame(path: Path, number: int, reasons: Iterable[str], faults: Faults) -> No
         faults.add(f"{path}:{number}", reason)
 
 
-def why_not_json(line: bytes, error: orjson.JSONDecodeError) -> str:
-    """The reason in a few words: too long, not UTF-8, or where the JSON breaks off."""
+def _why_not_json(line: bytes, error: orjson.JSONDecodeError) -> str:
     if len(line) >= MAX_LINE:
         return f"the line is longer than {MAX_LINE >> 20} MiB"
     try:

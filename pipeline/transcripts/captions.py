@@ -98,12 +98,19 @@ def _cues(text: str, vtt: bool) -> list[Cue]:
     for at, payload in enumerate(payloads):
         if not payload.endswith("\n"):
             payloads[at] = _without_name(payload, int(numbers[at] or -1), numbers[at + 1], vtt)
-    if payloads and not vtt:  # a file that was cut after an index
-        payloads[-1] = re.sub(rf"\n[ \t]*\n[ \t]*{int(numbers[-2] or -1) + 1}\s*\Z", "", payloads[-1])
+    if payloads and not vtt:
+        payloads[-1] = _without_index(payloads[-1], int(numbers[-2] or -1) + 1)
     before = [] if vtt or not head.strip() else [(None, None, head)]
     starts, ends = parts[1::4], parts[2::4]
     time = every({*starts, *ends})
     return [*before, *zip(map(time.get, starts), map(time.get, ends), payloads, strict=True)]
+
+
+def _without_index(payload: str, following: int) -> str:
+    """The last payload of a file that was cut after the index of the cue that follows."""
+    above, _, line = payload.rstrip().rpartition("\n")
+    before, newline, blank = above.rpartition("\n")
+    return before if newline and line.strip(" \t") == str(following) and not blank.strip(" \t") else payload
 
 
 def _without_name(payload: str, index: int, following: str | None, vtt: bool) -> str:

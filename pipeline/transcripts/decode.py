@@ -30,34 +30,31 @@ def known(encoding: str) -> str:
 
 def decode(data: bytes, encoding: str = "") -> tuple[str, str, str]:
     """`(text, encoding, warning)`; every line ends with `\\n`. Raises Unreadable for what is no text."""
-    name = encoding or _marked(data) or _plain(data)
+    name = encoding or _marked(data) or _utf16(data, 0.2) or "utf-8"
+    try:
+        return _lines(data.decode(name)), name, ""
+    except UnicodeDecodeError:
+        return _mended(data, name, encoding)
+
+
+def _mended(data: bytes, name: str, encoding: str) -> tuple[str, str, str]:
+    """As `decode`, for bytes that are not what `name` says."""
+    if name == "utf-8" and not encoding:
+        name = _utf16(data, 0.01) or _damaged(data) or _guess(data)
     text = data.decode(name, "replace")
     lost = text.count("\ufffd")
     if lost and name.startswith("utf-8"):
         lost -= data.count("\ufffd".encode())  # the character itself may stand in a file
     if encoding and lost:
         raise Unreadable(f"not {encoding}: {lost:,} places cannot be decoded; mend the file or ENCODING=")
-    warning = (
-        f"no UTF-8; read as {GUESS}, a guess: ENCODING= names another" if (name, encoding) == (GUESS, "") else ""
-    )
-    if lost > 0 and not warning:
-        warning = f"{lost:,} places are not {name}; they read U+FFFD"
+    warning = f"{lost:,} places are not {name}; they read U+FFFD" if lost > 0 else ""
+    if name == GUESS:
+        warning = f"no UTF-8; read as {GUESS}, a guess: ENCODING= names another"
     return _lines(text), name, warning
 
 
 def _marked(data: bytes) -> str:
     return next((name for mark, name in MARKS.items() if data.startswith(mark)), "")
-
-
-def _plain(data: bytes) -> str:
-    """The encoding of bytes without a mark."""
-    if name := _utf16(data, 0.2):
-        return name
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError:
-        return _utf16(data, 0.01) or _damaged(data) or _guess(data)
-    return "utf-8"
 
 
 def _utf16(data: bytes, least: float) -> str:

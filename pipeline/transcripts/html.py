@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from pipeline.transcripts import fields, pages, prose, xml
 from pipeline.transcripts.clocks import CLOCK, seconds
-from pipeline.transcripts.reading import Reading, segment, tidy
+from pipeline.transcripts.reading import Reading, letters, segment, tidy
 
 PAGE = re.compile(r"<(?:!doctype[ \t\n]+html|html|head|body|meta|title|cite)(?=[\s>/])", re.I)
 PART = re.compile(
@@ -60,7 +59,7 @@ def _turns(tree: LexborHTMLParser, shown: str) -> Reading | None:
     cut = [(node.tag, _folded(node)) for node in tree.css("cite, time, p")]
     if not any(tag == "cite" for tag, _ in cut) or not all(TIME.fullmatch(s) for tag, s in cut if tag == "time"):
         return None
-    if _size(words for _, words in cut) != _size([shown]):
+    if letters(words for _, words in cut) != letters([shown]):
         return None
     segments, paragraphs = [], []
     name = start = head = None
@@ -74,10 +73,6 @@ def _turns(tree: LexborHTMLParser, shown: str) -> Reading | None:
             paragraphs.append(f"{head}: {words}" if head else words)
             start = head = None
     return Reading("html", tidy(segments), "\n\n".join(paragraphs)) if segments else None
-
-
-def _size(texts: Iterable[str]) -> int:
-    return sum(len("".join(text.split())) for text in texts)
 
 
 def _name_paragraphs(tree: LexborHTMLParser) -> bool:

@@ -37,15 +37,16 @@ def records(value: Any, name: str) -> list[dict[str, Any]] | None:
 
     A single one with a title or the like, and its text, need not have an id: that is `name` then.
     """
-    if isinstance(value, dict) and "id" not in renamed(value)[0] and isinstance(value.get("segments", ""), str):
-        made = {"id": name, **value}
-        return (
-            [made]
-            if len(value) > 1 and isinstance(renamed(made)[0].get("text"), str) and _is_record(made)
-            else None
-        )
+    if isinstance(value, dict) and _lacks_only_an_id(value):
+        value = {"id": name, **value}
     found = value if isinstance(value, list) else [value]
     return found if found and all(_is_record(item) for item in found) else None
+
+
+def _lacks_only_an_id(value: dict[str, Any]) -> bool:
+    made, _ = renamed(value)
+    plain = isinstance(value.get("segments", ""), str)
+    return "id" not in made and isinstance(made.get("text"), str) and len(value) > 1 and plain
 
 
 def _is_record(item: object) -> bool:

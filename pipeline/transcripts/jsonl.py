@@ -8,25 +8,19 @@ from typing import Any, BinaryIO
 import orjson
 
 import schemas
-from pipeline.files import MAX_LINE, lines
 from pipeline.transcripts.fields import renamed
 from pipeline.transcripts.outcome import Outcome
 from pipeline.transcripts.reading import join, segment, tidy
-from pipeline.validate import why_not_json
+from pipeline.validate import values
 
 
 def read(stream: BinaryIO, path: str) -> Iterator[Outcome]:
     """An outcome for each line that is not blank; an empty file is a fault."""
     said: set[str] = set()
     number = 0
-    for number, line in lines(stream):
+    for number, value, why in values(stream):
         where = f"{path}:{number}"
-        try:
-            yield outcome(orjson.loads(line), where, path, said)
-        except orjson.JSONDecodeError as error:
-            yield Outcome(where, faults=[why_not_json(line, error)])
-            if len(line) >= MAX_LINE:  # the rest of it would be read as lines of their own
-                return
+        yield Outcome(where, faults=[why]) if why else outcome(value, where, path, said)
     if not number:
         yield Outcome(path, faults=["no transcripts: the file is empty"])
 

@@ -85,15 +85,18 @@ def _folder(folder: str, prefix: str, passed: Counter[str]) -> Iterator[tuple[st
 
 def suffix(name: str) -> str:
     """The suffix in small letters, without that of a compressed file: `talk.VTT.gz` has `.vtt`."""
-    stem, last = os.path.splitext(name)  # noqa: PTH122
-    return (os.path.splitext(stem)[1] if last.lower() in PACKED else last).lower()  # noqa: PTH122
+    return _split(name)[1].lower()
 
 
 def _id(name: str) -> str:
     """The path inside its folder without suffixes; NFC, so that a Mac and a Linux disk give the same."""
-    stem, last = os.path.splitext(name)  # noqa: PTH122
-    stem = os.path.splitext(stem)[0] if last.lower() in PACKED else stem  # noqa: PTH122
+    stem, _ = _split(name)
     return stem if stem.isascii() else unicodedata.normalize("NFC", stem)
+
+
+def _split(name: str) -> tuple[str, str]:
+    stem, last = os.path.splitext(name)  # noqa: PTH122 (a million Paths are slow)
+    return os.path.splitext(stem) if last.lower() in PACKED else (stem, last)  # noqa: PTH122
 
 
 def _kind(entry: os.DirEntry[str]) -> str:

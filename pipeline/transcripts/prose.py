@@ -51,9 +51,9 @@ def _turns(text: str, kind: str, vouched: set[str]) -> Reading:
     if len(squares) > 1 and squares == sorted(squares):  # a time that was said does not fit the others
         for turn in turns:
             turn.lines = [SQUARE.sub("", line).rstrip() if "[" in line else line for line in turn.lines]
-    said = [(turn, words) for turn in turns if (words := turn.text)]
     if len(turns) == 1:
         return Reading(kind, text="\n".join(turns[0].lines).strip())
+    said = [(turn, words) for turn in turns if (words := turn.text)]
     segments = tidy(
         segment(words, turn.name, None if words == turn.perhaps else turn.start) for turn, words in said
     )

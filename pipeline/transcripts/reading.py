@@ -75,6 +75,11 @@ def folded(texts: Iterable[str]) -> list[str]:
     ]
 
 
+def letters(texts: Iterable[str]) -> int:
+    """How many characters there are, white space aside."""
+    return sum(len("".join(text.split())) for text in texts)
+
+
 def join(segments: list[Segment]) -> str:
     """Tidy segments as text: turns as paragraphs, `Name: words`; a long turn has several."""
     paragraphs: list[str] = []

@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element
 
 from pipeline.transcripts import clocks
 from pipeline.transcripts.reading import Segment, segment
-from pipeline.transcripts.speech.values import number, speaker
+from pipeline.transcripts.speech.values import ended, number, speaker
 from pipeline.transcripts.speech.words import END, NEVER, sentences
 
 ID = "{http://www.w3.org/XML/1998/namespace}id"
@@ -22,11 +22,6 @@ Times = tuple[float | None, float | None]  # start and end in seconds
 def local(tag: object) -> str:
     """The name of an element or attribute without its namespace; empty for a comment."""
     return tag.rpartition("}")[2] if isinstance(tag, str) else ""
-
-
-def end(start: float | None, length: float | None) -> float | None:
-    """Where something ends that has a start and a length, in seconds."""
-    return None if start is None or length is None else start + length
 
 
 def segments(root: Element) -> list[Segment]:
@@ -99,7 +94,9 @@ def _paragraphs(node: Element, agent: str | None) -> Iterator[tuple[Element, str
 
 def _times(node: Element, clock: _Clock) -> Times:
     start = clock.seconds(node.get("begin"))
-    return start, clock.seconds(node.get("end")) if node.get("end") else end(start, clock.seconds(node.get("dur")))
+    return start, clock.seconds(node.get("end")) if node.get("end") else ended(
+        start, clock.seconds(node.get("dur"))
+    )
 
 
 def _pieces(node: Element, agent: str | None, clock: _Clock, times: Times) -> Iterator[Segment]:

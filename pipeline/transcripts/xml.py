@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element, ParseError, fromstring
 from pipeline.errors import clean
 from pipeline.transcripts import fields, ttml
 from pipeline.transcripts.reading import Reading, Unreadable, segment, tidy
-from pipeline.transcripts.speech.values import number, seconds, speaker
+from pipeline.transcripts.speech.values import ended, number, seconds, speaker
 from pipeline.transcripts.ttml import local
 
 BLANK = re.compile(r"[\ufeff\s]*")
@@ -89,10 +89,10 @@ def _youtube(root: Element) -> Reading:
         words = "".join(node.itertext())
         if local(node.tag) == "text" and (node.get("start") or node.get("dur")):
             began, length = number(node.get("start")), number(node.get("dur"))
-            segments.append(segment(unescape(words), None, began, ttml.end(began, length)))
+            segments.append(segment(unescape(words), None, began, ended(began, length)))
         elif local(node.tag) in ("p", "text"):
             began, length = number(node.get("t"), 1000), number(node.get("d"), 1000)
-            segments.append(segment(words, None, began, ttml.end(began, length)))
+            segments.append(segment(words, None, began, ended(began, length)))
     return Reading("youtube xml", tidy(segments))
 
 

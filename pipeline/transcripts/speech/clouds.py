@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.transcripts.reading import Reading, Segment, segment, tidy
-from pipeline.transcripts.speech.values import about, first, number, seconds, speaker
+from pipeline.transcripts.speech.values import about, ended, first, number, seconds, speaker
 from pipeline.transcripts.speech.words import interleaved, sentences, short, spaced, spelled
 
 TICKS = 1e7  # Azure's unit: 100 nanoseconds
@@ -139,7 +139,7 @@ def _azure(
             text,
             channel(phrase.get("channel"), several) or speaker(phrase.get("speaker")),
             start,
-            None if start is None or length is None else start + length,
+            ended(start, length),
         )
         for phrase, text, start, length in phrases
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.transcripts.reading import Reading, Segment, segment, tidy
-from pipeline.transcripts.speech.values import about, number, seconds, speaker
+from pipeline.transcripts.speech.values import about, ended, number, seconds, speaker
 
 
 def whisper_cpp(data: dict[str, Any]) -> Reading:
@@ -29,4 +29,4 @@ def youtube(data: dict[str, Any]) -> Reading:
 def _youtube(event: dict[str, Any]) -> Segment:
     start, length = number(event.get("tStartMs"), 1000), number(event.get("dDurationMs"), 1000)
     text = "".join([piece.get("utf8") or "" for piece in event["segs"]])
-    return segment(text, None, start, None if start is None or length is None else start + length)
+    return segment(text, None, start, ended(start, length))

@@ -46,6 +46,11 @@ def seconds(value: object, scale: float = 1) -> float | None:
     return number(value, scale)
 
 
+def ended(start: float | None, length: float | None) -> float | None:
+    """Where something ends that has a start and a length, in seconds."""
+    return None if start is None or length is None else start + length
+
+
 def speaker(value: object) -> str | None:
     """A name, folded to one line; a number or a letter is `Speaker 1`, `Speaker A`."""
     if isinstance(value, dict):

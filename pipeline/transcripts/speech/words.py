@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from itertools import accumulate, chain
 from operator import itemgetter
 
-from pipeline.transcripts.reading import Segment
+from pipeline.transcripts.reading import Segment, letters
 
 END = re.compile(r"[.?!…。？！][\"'”’»)\]]*\s*\Z")
 NEVER = re.compile(r"(?!)")
@@ -77,11 +77,7 @@ def _starts(pieces: list[Segment]) -> list[float]:
 
 def short(segments: list[Segment], own: object) -> list[str]:
     """A warning if there are fewer letters than in the text that the service itself made of the words."""
-    here, there = _size([piece["text"] for piece in segments]), _size([own if isinstance(own, str) else ""])
+    here, there = letters([piece["text"] for piece in segments]), letters([own if isinstance(own, str) else ""])
     if here >= there:
         return []
     return [f"its parts hold {here:,} of the {there:,} letters of the file's own text"]
-
-
-def _size(texts: list[str]) -> int:
-    return sum(len("".join(text.split())) for text in texts)
