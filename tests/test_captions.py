@@ -85,6 +85,7 @@ TRAPS = {
         [(1.0, 2.0, "Ohm, Lena (Guest)", "oats and rye")],
     ),
     "voice with an entity": (vtt("<v R&amp;D>oats</v>"), [(1.0, 2.0, "R&D", "oats")]),
+    "a voice that is not closed": (vtt("<v A>oats", "<v rye"), [(1.0, 2.0, "A", "oats"), (2.0, 3.0, "A", "<v rye")]),
     "two voices": (vtt("<v A>oats</v>\n<v B>rye</v>"), [(1.0, 2.0, "A", "oats"), (1.0, 2.0, "B", "rye")]),
     "voice goes on": (vtt("<v A>oats", "rye"), [(1.0, 2.0, "A", "oats"), (2.0, 3.0, "A", "rye")]),
     "notes, styles, regions": (
@@ -322,6 +323,26 @@ def test_one_transcript_in_three_formats_has_the_same_words(made):
     as_tsv = "start\tend\ttext\n" + "".join(f"{a}\t{b}\t{words}\n" for a, b, words in rows)
     assert tsv.matches(as_tsv)
     assert captions.read(as_srt).segments == captions.read(as_vtt).segments == tsv.read(as_tsv).segments
+
+
+SPOILT = [
+    ("", ""), ("\n", ""), ("\n1", "\n1 "), ("\n1", "\nname"), ("\n1", "\n1234567890"), ("\n", "\noats\n12"),
+    ("\n0", "\n 0"), ("\n0", "\noats 0"), ("00", "0\u0660"), ("00", "0\n"), ("00", "0."), (":", "."), (",", ":"),
+    (".0", "00"), ("0 ", " "), (" -->", "-->"), ("-->", "->"), ("0\n", "00\n"), ("0\n", "\n"), ("0\n", "0 so\n"),
+]  # fmt: skip
+VARIED = (["WEBVTT\n", "", "Title\n"], ["\n", "\n1\n"], *[["oats\n", "Ana: rye\n\n", "\n", "12\n", ""]] * 2,
+          ["", "0", "x"], range(3))  # fmt: skip
+
+
+@pytest.mark.parametrize("spoilt", SPOILT)
+def test_a_file_as_programs_write_it_is_read_like_any_other(spoilt):
+    """Such a file is cut by a shorter way, which is closed to one with two blanks before its first arrow."""
+    for head, index, words, then, end, cut in itertools.product(*VARIED):
+        second = f"{index}00:02:00.000 --> 00:00:01,000\n".replace(*spoilt, 1)
+        rest = f" --> 00:00:01,000\n{words}{second}{then}"
+        rest += f"\n00:01:00.000 --> 00:02:00.000{end}\nso on\n"[: -cut or None]
+        regular, other = (f"{head}{index}00:01:00.000{blank}{rest}" for blank in ("", " "))
+        assert captions.read(regular).segments == captions.read(other).segments
 
 
 # ---- hostile input ------------------------------------------------------------------------------

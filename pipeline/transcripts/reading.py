@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import groupby
-from operator import itemgetter
 from typing import Any
 
 from pipeline.errors import InputError
@@ -68,8 +66,8 @@ def tidy(segments: Iterable[Segment]) -> list[Segment]:
 def folded(texts: Iterable[str]) -> list[str]:
     """Each text with white space folded to single spaces. Most need nothing but a look, at half the price."""
     return [
-        text
-        if text.isascii() and "\n" not in text and "  " not in text and "\t" not in text
+        line
+        if text.isascii() and "  " not in (line := text.replace("\n", " ")) and "\t" not in line
         else " ".join(text.split())
         for text in map(str.strip, texts)
     ]
@@ -82,17 +80,21 @@ def letters(texts: Iterable[str]) -> int:
 
 def join(segments: list[Segment]) -> str:
     """Tidy segments as text: turns as paragraphs, `Name: words`; a long turn has several."""
-    paragraphs: list[str] = []
-    for name, turn in groupby(segments, itemgetter("speaker")):
-        texts = [piece["text"] for piece in turn]
-        words = " ".join(texts)
-        parts = [words] if len(words) < LONG else _parts(texts)
-        paragraphs += [f"{name}: {part}" for part in parts] if name else parts
-    return "\n\n".join(paragraphs)
+    turns: list[tuple[str | None, list[str]]] = []
+    before: object = segments  # nobody: None is a speaker too
+    for piece in segments:
+        if before != (before := piece["speaker"]):
+            turns.append((before, []))
+        turns[-1][1].append(piece["text"])
+    return "\n\n".join(f"{name}: {part}" if name else part for name, texts in turns for part in _parts(texts))
 
 
 def _parts(texts: list[str]) -> Iterator[str]:
     """A paragraph ends with the first sentence that ends a segment when it is LONG."""
+    words = " ".join(texts)
+    if len(words) < LONG:
+        yield words
+        return
     at = size = 0
     for number, text in enumerate(texts, 1):
         size += len(text) + 1

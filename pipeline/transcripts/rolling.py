@@ -9,8 +9,8 @@ import itertools
 import re
 from collections.abc import Callable
 
+from pipeline.transcripts.cues import Cue
 from pipeline.transcripts.reading import Segment, segment
-from pipeline.transcripts.speakers import Cue
 
 TIMED = re.compile(r"<\d+(?::\d+)+\.\d+><c[.>]")  # YouTube's automatic captions: a time at each word
 LOWEST = "align:start position:0%"
@@ -62,5 +62,7 @@ def _lines(text: str) -> list[str]:
 
 def _again(before: list[str], lines: list[str]) -> int:
     """How many of the first lines are the last lines of the cue before."""
+    if not before or before[-1] not in lines:  # nearly always
+        return 0
     most = min(len(before), len(lines))
     return next((n for n in range(most, 0, -1) if before[-n:] == lines[:n]), 0)

@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
+from pipeline.transcripts.cues import Cue
 from pipeline.transcripts.reading import Segment, folded, tidy
 
 WORD = r"[\w.'’“”\"&()/#-]+"
@@ -20,8 +21,6 @@ HEAD = re.compile(rf"\n[ \t]*(?:(?:>>|-)[ \t]*)?(?:\[?({NAME})\]?[ \t]?(?::(?=\s
 EARLY = 5  # cues with words at the start of a file
 WIDEST = 64  # characters of a name
 MOST = 0.8  # of the cues: whatever opens them is a name, also one that comes once
-
-Cue = tuple[float | None, float | None, str]  # start and end in seconds, lines
 
 
 def named(cues: list[Cue]) -> list[Segment]:
