@@ -85,7 +85,10 @@ TRAPS = {
         [(1.0, 2.0, "Ohm, Lena (Guest)", "oats and rye")],
     ),
     "voice with an entity": (vtt("<v R&amp;D>oats</v>"), [(1.0, 2.0, "R&D", "oats")]),
-    "a voice that is not closed": (vtt("<v A>oats", "<v rye"), [(1.0, 2.0, "A", "oats"), (2.0, 3.0, "A", "<v rye")]),
+    "a voice that is not closed": (
+        vtt("<v A>oats", "<v rye"),
+        [(1.0, 2.0, "A", "oats"), (2.0, 3.0, "A", "<v rye")],
+    ),
     "two voices": (vtt("<v A>oats</v>\n<v B>rye</v>"), [(1.0, 2.0, "A", "oats"), (1.0, 2.0, "B", "rye")]),
     "voice goes on": (vtt("<v A>oats", "rye"), [(1.0, 2.0, "A", "oats"), (2.0, 3.0, "A", "rye")]),
     "notes, styles, regions": (
