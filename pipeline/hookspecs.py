@@ -9,6 +9,8 @@ transcript_batch.providers =
 @hookimpl
 def batch_provider():
     return Acme()
+
+A module that serves several names, each with an entry point of its own, takes the name as an argument.
 """
 
 import pluggy
@@ -23,5 +25,5 @@ hookimpl = pluggy.HookimplMarker(NAMESPACE)
 
 
 @hookspec(firstresult=True)
-def batch_provider() -> Provider:
-    """Return the provider. Called once per command; it must not touch the network or read a key yet."""
+def batch_provider(name: str) -> Provider | None:
+    """Return the provider of that name. Called once a command; it touches no network and reads no key yet."""

@@ -39,7 +39,7 @@ def _load(name: str) -> Provider:
     try:
         manager.load_setuptools_entrypoints(hookspecs.GROUP, name=name)
         manager.check_pending()
-        found = manager.hook.batch_provider()
+        found = manager.hook.batch_provider(name=name)
     except PipelineError:
         raise
     except Exception as error:  # a stranger's code: whatever it raises is about that plugin

@@ -22,12 +22,15 @@ ENDED = ("completed", "failed", "expired", "cancelled")
 class Limits:
     """What one shard may hold, and how often to ask. None: the service is not known to have that limit.
 
+    A service that takes no small shards says so in `min_requests`.
+
     `context` is the model's window: tokens of a prompt and its answer together.
     """
 
     max_requests: int | None = None
     max_bytes: int | None = None
     max_line_bytes: int | None = None
+    min_requests: int = 1
     context: int | None = None
     poll: tuple[float, float] = (30.0, 60.0)  # seconds between polls: shortest, longest
 
@@ -45,11 +48,16 @@ class Shard:
 
 @dataclass(frozen=True)
 class Found:
-    """A job that the service has for an upload. `created` sorts by age within one service."""
+    """A job that the service has for an upload. `created` sorts by age within one service.
+
+    `exact` is False where the service cannot tell whose job it is: then the core neither takes it nor pays
+    beside it, and names it.
+    """
 
     ref: Mapping[str, Any]
     state: str
     created: str = ""
+    exact: bool = True
 
 
 @dataclass(frozen=True)
@@ -96,6 +104,10 @@ class Provider(ABC):
     """A batch service. Methods that speak to it raise Rejected, Busy or (only `start`) Ambiguous."""
 
     name: str
+    about: str = ""  # what it is, in a few words
+    keys: tuple[str, ...] = ()  # environment variables that must be set
+    discount: str | None = None  # what batch costs less, as the service publishes it; None: not known
+    tag: str = "the upload"  # by what a job is found again whose start was not answered; "" if by nothing certain
     default_model: str | None = None
     caveat: str = ""  # one sentence, shown wherever this provider's answers are
 

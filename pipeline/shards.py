@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
+from pipeline.errors import InputError
 from pipeline.files import BUFFER, atomic, escape, publish
 from pipeline.ledger import Ledger, Receipt
 from pipeline.provider import Limits, Provider
@@ -25,6 +27,16 @@ def split(lines: Iterable[bytes], limits: Limits) -> Iterator[tuple[int, bytes]]
             shard, count, size = shard + 1, 0, 0
         count, size = count + 1, size + len(line) + 1
         yield shard, line
+
+
+def level(limits: Limits, count: int, provider: str) -> Limits:
+    """Limits under which no shard of `count` requests is too small. Raises InputError if all are too few."""
+    least, most = limits.min_requests, limits.max_requests or count
+    if count < least:
+        raise InputError(
+            f"{provider} takes no batch of less than {least} requests, and {count} are pending; none was sent"
+        )
+    return replace(limits, max_requests=-(-count // -(-count // most))) if least > 1 else limits
 
 
 def fits(line: bytes, limits: Limits) -> str | None:

@@ -44,10 +44,11 @@ class Starter:
             handle = self.clock.patiently(lambda: self.provider.stage(shard))
             receipt = self.ledger.save(receipt, state="uploaded", handle=handle)
         there = self.clock.patiently(lambda: self.provider.find(shard, receipt.handle))
-        strangers = [job for job in there if job.ref["id"] not in self.ledger.job_ids() and job.state != "failed"]
-        late = [job for job in strangers if receipt.doubtful and job.ref["id"] not in receipt.known]
+        others = [job for job in there if job.ref["id"] not in self.ledger.job_ids() and job.state != "failed"]
+        strangers = [job for job in others if job.exact]
+        late = [job for job in others if receipt.doubtful and job.ref["id"] not in receipt.known]
         if late:
-            return self._keep(receipt, late)
+            return self._keep(receipt, self._certain(receipt, late))
         if strangers and self.adopt:
             return self._adopt(receipt, best(strangers))
         if self.adopt:
@@ -83,7 +84,7 @@ class Starter:
                 mine = []
                 self.say(f"{receipt.shard}: the list of jobs cannot be read ({busy})")
             if mine:
-                return self._keep(receipt, mine)
+                return self._keep(receipt, self._certain(receipt, mine))
             if good >= GOOD_LISTS and waited >= self.settle:
                 return self.ledger.save(receipt, state="uploaded", intent=None, doubtful=True)
             if pause:
@@ -97,7 +98,7 @@ class Starter:
     def look(self, receipt: Receipt) -> Receipt:
         """Catch a second job of a running shard: the earliest stays, the others are cancelled."""
         try:
-            others = self._mine(receipt)
+            others = [job for job in self._mine(receipt) if job.exact]
             state = self.provider.poll(receipt.ref).state if others else ""
         except Busy:  # the next look will see it
             return receipt
@@ -127,6 +128,17 @@ class Starter:
         jobs = self.provider.find(self.ledger.shard(receipt), receipt.handle)
         known = self.ledger.job_ids().union(receipt.known)
         return [job for job in jobs if job.ref["id"] not in known]
+
+    def _certain(self, receipt: Receipt, jobs: list[Found]) -> list[Found]:
+        """Those that are surely of this start. Where the service cannot tell, a person must."""
+        exact = [job for job in jobs if job.exact]
+        if exact or (self.adopt and len(jobs) == 1):
+            return exact or jobs
+        raise UnfinishedError(
+            f"{receipt.shard}: the answer to its start was lost, and the service cannot tell whether this is its "
+            f"job: {_names(jobs)}. It is told by its answers: run `make submit` again when it has ended. "
+            "If you know that it is the one, ADOPT=1 takes it now"
+        )
 
     def _adopt(self, receipt: Receipt, job: Found) -> Receipt:
         self.say(f"{receipt.shard}: took over job {job.ref['id']} ({job.state}); nothing was paid again")
@@ -161,8 +173,11 @@ def best(jobs: list[Found]) -> Found:
 
 
 def _unknown(receipt: Receipt, jobs: list[Found]) -> str:
-    names = ", ".join(f"{job.ref['id']} ({' '.join(filter(None, [job.state, job.created]))})" for job in jobs)
     return (
         f"{receipt.shard}: the service already has a job for these very requests, which this run does not "
-        f"know: {names}. `make submit ADOPT=1` takes its answers without paying, REPLACE=1 pays again"
+        f"know: {_names(jobs)}. `make submit ADOPT=1` takes its answers without paying, REPLACE=1 pays again"
     )
+
+
+def _names(jobs: list[Found]) -> str:
+    return ", ".join(f"{job.ref['id']} ({' '.join(filter(None, [job.state, job.created]))})" for job in jobs)

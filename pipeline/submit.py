@@ -181,9 +181,8 @@ def _plan(ledger: Ledger, provider: Provider, survey: Survey, held: set[bytes]) 
     todo = survey.pending - held
     if not todo:
         return []
-    return list(
-        shards.write(ledger, provider.name, _lines(ledger.ws, provider, todo), provider.limits(survey.model))
-    )
+    limits = shards.level(provider.limits(survey.model), len(todo), provider.name)
+    return list(shards.write(ledger, provider.name, _lines(ledger.ws, provider, todo), limits))
 
 
 def _lines(ws: Workspace, provider: Provider, todo: set[bytes]) -> Iterable[bytes]:

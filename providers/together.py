@@ -10,26 +10,19 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import urlsplit
 
 from pipeline.errors import Ambiguous, Busy, PipelineError, Rejected, clean
 from pipeline.hookspecs import hookimpl
 from pipeline.provider import Download, Found, Limits, Provider, Shard, Status
 from providers import chat
+from providers.http import CERTAIN, CHUNK, NEVER_SENT, TIMEOUT, Missing, address, identifier, key, safe
 
 KEY = "TOGETHER_API_KEY"
 BASE_URL = "TOGETHER_BASE_URL"
 ENDPOINT = "/v1/chat/completions"
-TIMEOUT = 120.0  # seconds; a create that is answered late is a create that must be looked for
-CHUNK = 1 << 20  # bytes
-ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-SIGNED = re.compile(r"(https?://[^\s?]*)\?\S*")  # the query of a storage URL is a key to it
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
-
 STATES = {
     "VALIDATING": "running",
     "IN_PROGRESS": "running",
@@ -41,17 +34,7 @@ STATES = {
     "CANCELLED": "cancelled",
     "CANCELED": "cancelled",
 }
-CERTAIN = (
-    400,
-    401,
-    402,
-    403,
-    404,
-    413,
-    422,
-)  # nothing was created; every other refusal of a start is in doubt
 CONTEXTS = {"meta-llama/Llama-3.3-70B-Instruct-Turbo": 131_072}  # tokens; the default model's card
-NEVER_SENT = ("ConnectError", "ConnectTimeout", "PoolTimeout", "LocalProtocolError", "UnsupportedProtocol")
 
 
 class Together(Provider):
@@ -80,7 +63,7 @@ class Together(Provider):
         return chat.decode(line)
 
     def preflight(self, model: str) -> None:
-        api_key()
+        key(KEY)
         base_url()
 
     def stage(self, shard: Shard) -> dict[str, Any]:
@@ -89,7 +72,7 @@ class Together(Provider):
         stored = getattr(file, "bytes", None)
         if isinstance(stored, int) and stored and stored != shard.bytes:
             raise Busy(f"the upload stored {stored:,} of {shard.bytes:,} bytes")
-        return {"file_id": _id(getattr(file, "id", None), "upload")}
+        return {"file_id": identifier(getattr(file, "id", None), "upload")}
 
     def find(self, shard: Shard, handle: Mapping[str, Any]) -> list[Found]:
         with speaking("list"):
@@ -123,7 +106,7 @@ class Together(Provider):
         job = self._job(ref)
         for name in ("output", "error"):
             if file_id := getattr(job, f"{name}_file_id", None):
-                yield from self._download(name, _id(file_id, "download"))
+                yield from self._download(name, identifier(file_id, "download"))
 
     def cancel(self, ref: Mapping[str, Any]) -> None:
         with speaking("cancel"):
@@ -135,12 +118,12 @@ class Together(Provider):
     def _client(self) -> Any:
         """The SDK's client, made once. It never retries: one call is one request."""
         if self._connected is None:
-            key, url = api_key(), base_url()
+            secret, url = key(KEY), base_url()
             import together
 
             # At INFO httpx prints every URL, and those of storage carry a signature.
             logging.getLogger("httpx").setLevel(logging.WARNING)
-            self._connected = together.Together(api_key=key, base_url=url, max_retries=0)
+            self._connected = together.Together(api_key=secret, base_url=url, max_retries=0)
         return self._connected
 
     def _job(self, ref: Mapping[str, Any]) -> Any:
@@ -178,32 +161,13 @@ class Together(Provider):
         return size if isinstance(size, int) and size >= 0 else None
 
 
-class Missing(Rejected):
-    """The service answers 404."""
-
-
-def api_key() -> str:
-    """The key, from the environment and stripped. Never printed: the SDK would, if it held a newline."""
-    key = os.environ.get(KEY, "").strip()
-    if not key:
-        raise Rejected(f"no key: set {KEY} in the environment (`export {KEY}=…`), or use PROVIDER=local")
-    if not (key.isascii() and key.isprintable() and " " not in key):
-        raise Rejected(f"{KEY} ({len(key)} characters) holds characters that no key has; set it again")
-    return key
-
-
 def base_url() -> str | None:
     """TOGETHER_BASE_URL in the form that SDK 3.x wants (without /v1); None for the SDK's own default."""
     url = os.environ.get(BASE_URL, "").strip().rstrip("/").removesuffix("/v1")
     if not url:
         os.environ.pop(BASE_URL, None)  # the SDK takes an empty one literally
         return None
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
-        raise Rejected(f"{BASE_URL} is no usable URL; unset it, or set https://host")
-    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
-        raise Rejected(f"{BASE_URL} would send the key unencrypted; use https")
-    return url
+    return address(BASE_URL, url)
 
 
 @contextmanager
@@ -255,20 +219,15 @@ def _text(what: str, error: Any) -> str:
     status = getattr(error, "status_code", None)
     if status == 401:  # the SDK calls every 401 on an upload a matter of free credits
         return f"{what}: the key in {KEY} was refused (401); check it"
+    secret = os.environ.get(KEY, "").strip()
     if status is None:
         cause = error.__cause__ or error
-        return f"{what}: {type(cause).__name__}: {_safe(error)}"
+        return f"{what}: {type(cause).__name__}: {safe(error, secret)}"
     body = getattr(error, "body", None)
     reason = body.get("error", body) if isinstance(body, dict) else body
     if isinstance(reason, dict):
         reason = reason.get("message") or reason
-    return f"{what}: {_safe(reason or 'no reason given')} ({status})"
-
-
-def _safe(text: object) -> str:
-    key = os.environ.get(KEY, "").strip()
-    words = str(text).replace(key, "[key]") if key else str(text)
-    return clean(SIGNED.sub(r"\1?…", words))
+    return f"{what}: {safe(reason or 'no reason given', secret)} ({status})"
 
 
 def _chunks(response: Any) -> Iterator[bytes]:
@@ -277,13 +236,7 @@ def _chunks(response: Any) -> Iterator[bytes]:
 
 
 def _ref(job: Any, shard: Shard) -> dict[str, Any]:
-    return {"id": _id(job.id, "start"), "created": _created(job), "requests": shard.requests}
-
-
-def _id(value: Any, what: str) -> str:
-    if not isinstance(value, str) or not ID.fullmatch(value):
-        raise Busy(f"{what}: the answer names no usable id")
-    return value
+    return {"id": identifier(job.id, "start"), "created": _created(job), "requests": shard.requests}
 
 
 def _state(job: Any) -> str:

@@ -1,0 +1,167 @@
+"""HTTP as a client that may pay needs it: one call is one request, and each failure says what is certain.
+
+Nothing of a key is ever printed: it comes from the environment, is checked before it is sent, and is cut out
+of whatever a service says.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+
+from pipeline.errors import Ambiguous, Busy, PipelineError, Rejected, clean
+
+TIMEOUT = 120.0  # seconds; a start that is answered later is a start whose job must be looked for
+CHUNK = 1 << 20  # bytes
+ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,255}")  # of a file or a job
+SIGNED = re.compile(r"(https?://[^\s?]*)\?\S*")  # the query of a storage URL is a key to it
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+CERTAIN = (400, 401, 402, 403, 404, 413, 422)  # nothing was created; every other refusal of a start is in doubt
+NEVER_SENT = ("ConnectError", "ConnectTimeout", "PoolTimeout", "LocalProtocolError", "UnsupportedProtocol")
+
+
+class Missing(Rejected):
+    """The service answers 404."""
+
+
+def key(name: str) -> str:
+    """The key in the variable of that name, stripped. Raises Rejected, with the name and nothing of the key."""
+    value = os.environ.get(name, "").strip()
+    if not value:
+        raise Rejected(f"no key: set {name} in the environment (`export {name}=…`), or use PROVIDER=local")
+    if not (value.isascii() and value.isprintable() and " " not in value):
+        raise Rejected(f"{name} ({len(value)} characters) holds characters that no key has; set it again")
+    return value
+
+
+def address(name: str, value: str, keyed: bool = True) -> str:
+    """A base URL without a slash at its end; `name` is the variable that holds it. Raises Rejected."""
+    url = value.strip().rstrip("/")
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
+        raise Rejected(f"{name} is no usable URL; set it to https://host")
+    if keyed and parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        raise Rejected(f"{name} would send the key unencrypted; use https")
+    return url
+
+
+def identifier(value: Any, what: str) -> str:
+    """An id that the service gave, fit to stand in a path. Raises Busy."""
+    if not isinstance(value, str) or not ID.fullmatch(value) or ".." in value:
+        raise Busy(f"{what}: the answer names no usable id")
+    return value
+
+
+def safe(text: object, secret: str) -> str:
+    """Foreign words as one line, without the key and without the signature of a storage URL."""
+    words = str(text).replace(secret, "[key]") if secret else str(text)
+    return clean(SIGNED.sub(r"\1?…", words))
+
+
+class Http:
+    """A service at `base`, asked with these headers; `secret` is cut out of all that is printed."""
+
+    def __init__(self, base: str, headers: Mapping[str, str], secret: str = "", redirects: bool = False) -> None:
+        self.base, self.secret = base, secret
+        self._headers, self._redirects = dict(headers), redirects
+
+    def ask(self, what: str, method: str, path: str, **how: Any) -> Any:
+        """The JSON that answers a call which is safe to repeat. Raises Missing, Rejected or Busy."""
+        return _json(what, self.send(what, method, path, **how).content)
+
+    def send(self, what: str, method: str, path: str, **how: Any) -> Any:
+        """As `ask`; the response itself."""
+        with self._speaking(what):
+            response = self._client.request(method, self.base + path, **how)
+        self._check(what, response)
+        return response
+
+    def start(self, path: str, **how: Any) -> Any:
+        """The JSON that answers the one POST which may pay. What is not certain is Ambiguous."""
+        client = self._client  # a client that cannot be made is refused before anything is in doubt
+        try:
+            response = client.post(self.base + path, **how)
+        except Exception as error:
+            kind = Busy if type(error).__name__ in NEVER_SENT else Ambiguous
+            raise kind(self._trouble("start", error)) from None
+        if response.is_success:
+            try:
+                return _json("start", response.content)
+            except Busy as error:
+                raise Ambiguous(str(error)) from None
+        if response.status_code in (*CERTAIN, 429):
+            self._check("start", response)
+        raise Ambiguous(self._refusal("start", response))
+
+    @contextmanager
+    def open(self, what: str, path: str) -> Iterator[Iterator[bytes]]:
+        """The content of a file as chunks; the connection is closed when the block is left."""
+        # Uncompressed, so that a cut shows: a cut gzip stream looks whole to the HTTP library.
+        plain = {"Accept-Encoding": "identity"}
+        with self._speaking(what), self._client.stream("GET", self.base + path, headers=plain) as response:
+            if not response.is_success:
+                response.read()
+                self._check(what, response)
+            yield self._chunks(what, response)
+
+    @cached_property
+    def _client(self) -> Any:
+        import logging
+
+        import httpx
+
+        # At INFO it prints every URL, and those of storage carry a signature.
+        logging.getLogger("httpx").setLevel(logging.WARNING)
+        return httpx.Client(headers=self._headers, timeout=TIMEOUT, follow_redirects=self._redirects)
+
+    def _chunks(self, what: str, response: Any) -> Iterator[bytes]:
+        with self._speaking(what):
+            yield from response.iter_bytes(CHUNK)
+
+    @contextmanager
+    def _speaking(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except (PipelineError, OSError):
+            raise
+        except Exception as error:  # the HTTP library's own
+            raise Busy(self._trouble(what, error)) from None
+
+    def _check(self, what: str, response: Any) -> None:
+        """Raise what a refusal means for a call that is safe to repeat."""
+        if response.is_success:
+            return
+        if response.status_code == 404:
+            raise Missing(self._refusal(what, response))
+        if response.status_code in CERTAIN:
+            raise Rejected(self._refusal(what, response))
+        after = response.headers.get("retry-after", "")
+        raise Busy(self._refusal(what, response), float(after) if after.isdecimal() else None)
+
+    def _refusal(self, what: str, response: Any) -> str:
+        """One line in the service's own words."""
+        try:
+            body = orjson.loads(response.content)
+        except ValueError:
+            body = response.text[:300]
+        reason = body.get("error", body) if isinstance(body, dict) else body
+        if isinstance(reason, dict):
+            reason = reason.get("message") or reason
+        return f"{what}: {safe(reason or 'no reason given', self.secret)} ({response.status_code})"
+
+    def _trouble(self, what: str, error: Exception) -> str:
+        return f"{what}: {type(error).__name__}: {safe(error, self.secret)}"
+
+
+def _json(what: str, content: bytes) -> Any:
+    try:
+        return orjson.loads(content)
+    except ValueError:
+        raise Busy(f"{what}: the answer is not JSON") from None
