@@ -146,7 +146,7 @@ def settings(
     from pipeline.settings import settings
 
     ws = Workspace.of(run, provider)
-    plugins.find(provider)
+    plugins.provider(provider)
     reading = _reading(ws, words, encoding, errors)
     for name in ("prompt", "template"):
         asking[name] = Path(asking[name]) if asking[name] else ""
@@ -400,9 +400,7 @@ def show(run: str, provider: str) -> None:
 
 @main.command()
 def providers() -> None:
-    """List the provider plugins that are installed."""
-    from pipeline import plugins
+    """List the provider plugins: keys, limits, discounts (free, no network)."""
+    from pipeline.catalog import catalog
 
-    for point in plugins.available():
-        home = f"{point.dist.name} {point.dist.version}" if point.dist else ""
-        click.echo(f"{point.name:<12} {point.value:<24} {home}")
+    click.echo("\n".join(catalog()))

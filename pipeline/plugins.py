@@ -10,6 +10,8 @@ from pipeline import hookspecs
 from pipeline.errors import InputError, PipelineError, clean
 from pipeline.provider import Provider
 
+TABLE = "custom"  # the entry point that is asked for names which are none: its table may have a row
+
 
 def available() -> list[EntryPoint]:
     """The entry points of all installed providers, by name; none is imported."""
@@ -18,32 +20,29 @@ def available() -> list[EntryPoint]:
 
 def provider(name: str) -> Provider:
     """The provider of that name. Raises InputError where it is missing, ambiguous or broken."""
-    find(name)
-    return _load(name)
-
-
-def find(name: str) -> None:
-    """Raise InputError unless exactly one plugin has that name; nothing is imported."""
     points = [point for point in available() if point.name == name]
-    if not points:
-        names = ", ".join(point.name for point in available()) or "none; run `make install`"
-        raise InputError(f"no provider {clean(name, 64)!r} is installed; PROVIDER may be: {names}")
     if len({point.value for point in points}) > 1:
         homes = ", ".join(point.value for point in points)
         raise InputError(f"{len(points)} plugins call themselves {name!r} ({homes}); uninstall all but one")
+    if found := _load(name, name if points else TABLE):
+        return found
+    raise InputError(f"no provider {clean(name, 64)!r} is installed; `make providers` lists those that are")
 
 
-def _load(name: str) -> Provider:
+def _load(name: str, point: str) -> Provider | None:
+    """What the plugin behind an entry point gives for a name."""
     manager = pluggy.PluginManager(hookspecs.NAMESPACE)
     manager.add_hookspecs(hookspecs)
     try:
-        manager.load_setuptools_entrypoints(hookspecs.GROUP, name=name)
+        manager.load_setuptools_entrypoints(hookspecs.GROUP, name=point)
         manager.check_pending()
         found = manager.hook.batch_provider(name=name)
     except PipelineError:
         raise
-    except Exception as error:  # a stranger's code: whatever it raises is about that plugin
+    except (Exception, SystemExit) as error:  # a stranger's code: whatever it raises is about that plugin
         raise InputError(f"provider {name!r} does not load: {type(error).__name__}: {clean(error)}") from error
+    if found is None and point == TABLE:
+        return None
     if not isinstance(found, Provider):
         raise InputError(f"provider {name!r} gave {type(found).__name__}, not a pipeline.provider.Provider")
     return found

@@ -106,8 +106,8 @@ class Provider(ABC):
     name: str
     about: str = ""  # what it is, in a few words
     keys: tuple[str, ...] = ()  # environment variables that must be set
-    discount: str | None = None  # what batch costs less, as the service publishes it; None: not known
-    tag: str = "the upload"  # by what a job is found again whose start was not answered; "" if by nothing certain
+    discount: str | None = None  # what batch costs: "50 % less", as the service publishes it; None: not known
+    tag: str = "file id"  # by what a job is found again whose start was not answered; "" if by nothing certain
     default_model: str | None = None
     caveat: str = ""  # one sentence, shown wherever this provider's answers are
 

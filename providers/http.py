@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -119,7 +119,9 @@ class Http:
 
         # At INFO it prints every URL, and those of storage carry a signature.
         logging.getLogger("httpx").setLevel(logging.WARNING)
-        return httpx.Client(headers=self._headers, timeout=TIMEOUT, follow_redirects=self._redirects)
+        return httpx.Client(
+            headers=self._headers, timeout=TIMEOUT, follow_redirects=self._redirects, verify=_trusted()
+        )
 
     def _chunks(self, what: str, response: Any) -> Iterator[bytes]:
         with self._speaking(what):
@@ -158,6 +160,14 @@ class Http:
 
     def _trouble(self, what: str, error: Exception) -> str:
         return f"{what}: {type(error).__name__}: {safe(error, self.secret)}"
+
+
+@cache
+def _trusted() -> Any:
+    """The certificates that are trusted; reading them takes longer than a call on loopback."""
+    import httpx
+
+    return httpx.create_ssl_context()
 
 
 def _json(what: str, content: bytes) -> Any:

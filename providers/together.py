@@ -40,7 +40,8 @@ CONTEXTS = {"meta-llama/Llama-3.3-70B-Instruct-Turbo": 131_072}  # tokens; the d
 class Together(Provider):
     """50,000 requests, 100 MB a file, 10 MB a line; found again by the file's id."""
 
-    name = "together"
+    name, about, keys = "together", "Together", (KEY,)
+    discount = "50 % less, some models"
     # The chat model that Together's published list discounts for batch.
     default_model = "meta-llama/Llama-3.3-70B-Instruct-Turbo"
 

@@ -14,6 +14,7 @@ from pipeline.ingest import ingest
 from pipeline.prompt import Prompt
 from pipeline.workspace import Workspace
 
+PLUGINS = {"TOGETHER_API_KEY", "TOGETHER_BASE_URL", "LOCAL_MODEL", "LOCAL_CONTEXT", "BASE_URL", "KEY_ENV"}
 ROOT = Path(__file__).parent.parent
 
 
@@ -21,7 +22,7 @@ ROOT = Path(__file__).parent.parent
 def alone(tmp_path, monkeypatch):
     """Run in an empty folder, without the variables of the person who runs the tests."""
     options = {option.envvar for command in main.commands.values() for option in command.params}
-    for name in filter(None, options | {"TOGETHER_API_KEY", "TOGETHER_BASE_URL", "LOCAL_MODEL", "LOCAL_CONTEXT"}):
+    for name in filter(None, options | PLUGINS):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
 

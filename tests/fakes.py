@@ -8,27 +8,10 @@ from typing import Any
 
 import orjson
 
-from pipeline import files
-from pipeline.clock import Clock
 from pipeline.errors import Ambiguous, Busy
 from pipeline.provider import Download, Found, Limits, Provider, Shard, Status
+from pipeline.testkit.crash import FakeTime, Killed, Steps, dying_disk  # noqa: F401 (the core's tests take them here)
 from providers import chat
-
-
-class Killed(BaseException):
-    """Stands for kill -9: nothing of the pipeline may catch it."""
-
-
-class Steps:
-    """Counts the points at which a process can die, and dies at one of them."""
-
-    def __init__(self) -> None:
-        self.count, self.at = 0, None
-
-    def __call__(self) -> None:
-        self.count += 1
-        if self.count == self.at:
-            raise Killed(self.count)
 
 
 class Service:
@@ -142,35 +125,6 @@ def _ok(name: str) -> dict[str, Any]:
 
 def error_line(name: str, message: str = "it went wrong") -> dict[str, Any]:
     return {"custom_id": name, "error": {"message": message, "code": "bad"}}
-
-
-class FakeTime:
-    """A clock that only moves when somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.time = 1_000_000.0
-        self.slept: list[float] = []
-
-    @property
-    def clock(self) -> Clock:
-        return Clock(now=lambda: self.time, sleep=self._sleep)
-
-    def _sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.time += seconds
-
-
-def dying_disk(monkeypatch: Any, step: Steps) -> None:
-    """Every durable rename becomes two points at which the process can die."""
-    publish = files.publish
-
-    def watched(part: Any, path: Any) -> None:
-        step()
-        publish(part, path)
-        step()
-
-    monkeypatch.setattr("pipeline.files.publish", watched)
-    monkeypatch.setattr("pipeline.shards.publish", watched)
 
 
 LOST = ("executed", Ambiguous("the answer was lost"))

@@ -31,7 +31,8 @@ FIELDS = {
 class Local(Provider):
     """llama.cpp on the bundled weights, or on the GGUF file in LOCAL_MODEL."""
 
-    name = "local"
+    name, about = "local", "a small model on this machine: no key, no cost"
+    discount, tag = "nothing", "folder"
 
     @property
     def default_model(self) -> str:

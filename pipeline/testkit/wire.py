@@ -62,6 +62,7 @@ class WireServer:
         self.late_files = 0  # polls after the end in which the files are not there yet
         self.word: str | None = None  # a status word of every poll, instead of the true one
         self.no_counts = False
+        self.tells_strangers = True  # another job of the same requests is seen before the start
         self.lock = threading.RLock()
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._http.daemon_threads = True

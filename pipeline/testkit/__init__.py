@@ -1,0 +1,1 @@
+"""What the tests of a provider need: the contract as tests to inherit, a clock, and a crash at any step."""
