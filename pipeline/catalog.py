@@ -8,7 +8,7 @@ from pipeline import plugins
 from pipeline.errors import PipelineError, clean
 from pipeline.provider import Provider
 
-HEAD = ("NAME", "KEY", "", "REQUESTS", "MB", "BATCH COSTS", "LOST ANSWER FOUND BY", "MODEL", "WHAT IT IS")
+HEAD = ("NAME", "KEY", "", "REQUESTS", "MB", "BATCH COSTS", "LOST ANSWER", "MODEL", "WHAT IT IS")
 UNKNOWN = "?"  # not published, or not found: never a guess
 
 
@@ -37,8 +37,8 @@ def _row(provider: Provider) -> tuple[str, ...]:
         "" if not provider.keys else "not set" if missing else "set",
         _number(limits.max_requests),
         _number(limits.max_bytes and limits.max_bytes // 1_000_000),
-        (provider.discount and f"{provider.discount} less") or UNKNOWN,
-        provider.tag or "time and count",
+        (provider.discount or UNKNOWN,
+        f"exact: {provider.tag}" if provider.tag else "not exact",
         provider.default_model or "",
         provider.about,
     )
