@@ -37,7 +37,7 @@ def _row(provider: Provider) -> tuple[str, ...]:
         "" if not provider.keys else "not set" if missing else "set",
         _number(limits.max_requests),
         _number(limits.max_bytes and limits.max_bytes // 1_000_000),
-        (provider.discount or UNKNOWN,
+        provider.discount or UNKNOWN,
         f"exact: {provider.tag}" if provider.tag else "not exact",
         provider.default_model or "",
         provider.about,

@@ -45,10 +45,13 @@ def _copy(download: Download, stream: BinaryIO) -> tuple[str, int | None, int | 
     """Name, announced size and received size of one file; received is None where there is none."""
     if download.chunks is None:
         return download.name, download.size, None
-    got, last = 0, b"\n"
+    got, last, lines = 0, b"\n", 0
     for chunk in download.chunks:
         stream.write(chunk)
-        got, last = got + len(chunk), chunk[-1:] or last
+        got, last, lines = got + len(chunk), chunk[-1:] or last, lines + chunk.count(b"\n")
+    lines += last != b"\n"
+    if download.lines is not None and lines < download.lines:
+        raise Busy(f"{lines:,} of {download.lines:,} lines of the {download.name} file came")
     if last != b"\n":
         stream.write(b"\n")
         if download.size != got:

@@ -79,12 +79,14 @@ class Status:
 class Download:
     """One file of a job that ended. `size` is the service's own figure in bytes, or None.
 
-    `chunks` is None where the service names the file and does not have it.
+    `chunks` is None where the service names the file and does not have it. `lines` is how many the service
+    says that there are, or None.
     """
 
     name: str
     size: int | None
     chunks: Iterable[bytes] | None
+    lines: int | None = None
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,7 @@ class Result:
     finish_reason: str | None = None
     model: str | None = None
     usage: Mapping[str, Any] | None = None
+    outcome: str = "error"  # what it is if not ok: also "expired" or "cancelled", where the row says so
 
 
 class Provider(ABC):

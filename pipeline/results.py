@@ -159,7 +159,7 @@ def _row(carried: dict[str, Any], receipt: Receipt, result: Result | None, provi
         reason = f"{why}: {receipt.error}" if receipt.error else why
         result = Result(None, False, error={"message": clean(reason), "code": None})
     else:
-        outcome = "ok" if result.ok else "error"
+        outcome = "ok" if result.ok else result.outcome
     return {
         "id": carried["id"],
         "custom_id": carried["custom_id"],

@@ -101,7 +101,7 @@ class Watch:
         """Sleep as long as the service likes between polls; longer after rounds that brought no answer."""
         shortest, longest = self.provider.limits("").poll
         pause = random.uniform(shortest, longest) if self.poll is None else self.poll
-        self.clock.sleep(min(max(pause, 1.0) * 2**quiet, MOST) if quiet else pause)
+        self.clock.sleep(min(max(pause, 1.0) * 2 ** min(quiet, 10), MOST) if quiet else pause)
 
 
 def standing(ledger: Ledger) -> str:

@@ -15,6 +15,8 @@ import orjson
 
 from pipeline.provider import Result, Shard
 
+UNRUN = {"batch_expired": "expired", "batch_cancelled": "cancelled"}  # codes of rows that were never run
+
 
 def encode(request: Mapping[str, Any]) -> bytes:
     """The request as one line. Keys of the body are sorted: equal requests are equal bytes."""
@@ -31,15 +33,20 @@ def model(shard: Shard) -> str:
 
 def decode(line: bytes) -> Result:
     """Any line of an output or error file; a line that makes no sense is a Result without custom_id."""
-    row = _object(line)
-    if row is None:
-        return Result(None, False, error=_error("the line is not a JSON object"))
+    row = read(line)
     custom_id = row.get("custom_id") if isinstance(row.get("custom_id"), str) else None
     response = _dict(row.get("response"))
     body = _object(response.get("body")) or {}
     if body.get("choices") and response.get("status_code", 200) == 200:
         return _answer(custom_id, body)
-    return Result(custom_id, False, error=_failure(row, response, body))
+    error = _failure(row, response, body)
+    return Result(custom_id, False, error=error, outcome=UNRUN.get(error["code"], "error"))
+
+
+def read(line: bytes) -> dict:
+    """The object that a stored line is; one without any field says that it is none."""
+    row = _object(line)
+    return {"error": "the line is not a JSON object"} if row is None else row
 
 
 def _answer(custom_id: str | None, body: dict) -> Result:

@@ -1,0 +1,132 @@
+"""Anthropic's Message Batches through the contract, and how a body becomes Messages."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+
+from pipeline.errors import Unencodable, UnfinishedError
+from pipeline.testkit.contract import IDS, ProviderContract, Run
+from providers.anthropic import Anthropic
+from tests.anthropic_server import AnthropicServer
+
+
+@pytest.fixture
+def service(monkeypatch):
+    with AnthropicServer() as server:
+        monkeypatch.setenv("ANTHROPIC_BASE_URL", server.url)
+        monkeypatch.setenv("ANTHROPIC_API_KEY", server.secret)
+        yield server
+
+
+class TestContract(ProviderContract):
+    @pytest.fixture
+    def service(self, service):
+        return service
+
+
+def test_a_job_that_may_be_another_s_is_named_and_not_taken(service):
+    """Two runs of as many requests at the same time: each gets its own job, and none is paid twice."""
+    run, other = Run(service, "one"), Run(service, "two")
+    run.make(*IDS)
+    other.make(*IDS, words="other words of {}")
+    service.fault("start", "executed:500")
+    with pytest.raises(UnfinishedError, match="cannot tell whether this is its job: msgbatch_0001"):
+        run.send()
+    other.send()
+    service.advance()
+    run.send()
+    assert len(service.invoice) == 2
+    assert run.collect() == other.collect() == dict.fromkeys(IDS, "ok")
+    assert run.texts() == {name: f"answer to {run.wire(name)}" for name in IDS}
+    assert other.texts() == {name: f"answer to {other.wire(name)}" for name in IDS}
+
+
+def test_a_person_may_say_that_it_is_the_one(service):
+    run = Run(service)
+    run.make(*IDS)
+    service.fault("start", "executed:500")
+    with pytest.raises(UnfinishedError, match="ADOPT=1"):
+        run.send()
+    run.send(adopt=True)
+    assert run.collect() == dict.fromkeys(IDS, "ok")
+    assert len(service.invoice) == 1
+
+
+def body(**fields):
+    messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "oats"}]
+    return {"model": "m", "messages": messages, "max_tokens": 9, **fields}
+
+
+def params(**fields):
+    return orjson.loads(Anthropic().encode({"custom_id": "a", "body": body(**fields)}))["params"]
+
+
+PLAIN = {"model": "m", "system": "Be brief.", "messages": [{"role": "user", "content": "oats"}], "max_tokens": 9}
+SCHEMA = {"type": "json_schema", "json_schema": {"name": "x", "strict": True, "schema": {"type": "object"}}}
+
+
+@pytest.mark.parametrize(
+    ("fields", "more"),
+    [
+        ({}, {}),
+        ({"temperature": 0.5, "top_p": 0.9, "top_k": 40}, {"temperature": 0.5, "top_p": 0.9, "top_k": 40}),
+        ({"stop": "END"}, {"stop_sequences": ["END"]}),
+        ({"stop": ["A", "B"]}, {"stop_sequences": ["A", "B"]}),
+        ({"user": "u7"}, {"metadata": {"user_id": "u7"}}),
+        ({"n": 1, "seed": None, "response_format": {"type": "text"}}, {}),
+        (
+            {"response_format": SCHEMA},
+            {"output_config": {"format": {"type": "json_schema", "schema": {"type": "object"}}}},
+        ),
+        ({"reasoning_effort": "low"}, {"output_config": {"effort": "low"}}),
+        ({"thinking": {"type": "disabled"}}, {"thinking": {"type": "disabled"}}),
+    ],
+)
+def test_a_body_becomes_messages(fields, more):
+    assert params(**fields) == {**PLAIN, **more}
+
+
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [
+        ({"seed": 1}, "seed"), ({"n": 2}, "n"), ({"logit_bias": {}}, "logit_bias"), ({"stream": True}, "stream"),
+        ({"presence_penalty": 1, "frequency_penalty": 1}, "frequency_penalty, presence_penalty"),
+        ({"response_format": {"type": "json_object"}}, "response_format"), ({"temperature": 1.5}, "temperature"),
+        ({"reasoning_effort": "none"}, "reasoning_effort"), ({"max_tokens": None}, "max_tokens"),
+        ({"tools": [{"type": "function", "function": {}}]}, "tools"), ({"tool_choice": "auto"}, "tool_choice"),
+        ({"messages": [{"role": "tool", "content": "x"}]}, "tool"),
+        ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "image_url"),
+        ({"stop": "A", "stop_sequences": ["B"]}, "stop_sequences"),
+    ],
+)  # fmt: skip
+def test_what_messages_cannot_express_is_refused_by_name(fields, name):
+    with pytest.raises(Unencodable, match=name):
+        params(**fields)
+
+
+def test_a_line_of_another_prompt_has_another_id():
+    lines = [Anthropic().encode({"custom_id": "x" * 64, "body": body(temperature=t)}) for t in (0, 1)]
+    names = {Anthropic().custom_id(line) for line in lines}
+    assert len(names) == 2
+    assert all(len(name) == 64 for name in names)
+
+
+@pytest.mark.parametrize(
+    ("message", "ok", "finish", "code"),
+    [
+        ({"content": [{"type": "text", "text": "oats"}], "stop_reason": "max_tokens"}, True, "length", None),
+        (
+            {"content": [{"type": "text", "text": "I will not"}], "stop_reason": "refusal"},
+            False,
+            "content_filter",
+            "refusal",
+        ),
+        ({"content": [{"type": "tool_use"}], "stop_reason": "tool_use"}, False, "tool_calls", "no_content"),
+        ({"content": None}, False, None, "no_content"),
+    ],
+)
+def test_answers(message, ok, finish, code):
+    row = {"custom_id": "a", "result": {"type": "succeeded", "message": message}}
+    result = Anthropic().decode(orjson.dumps(row))
+    assert (result.ok, result.finish_reason, (result.error or {}).get("code")) == (ok, finish, code)
