@@ -10,14 +10,13 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
-VERBS = ("stage", "start", "find", "poll", "fetch", "cancel")
+from pipeline.testkit.service import Service
 
 
 class Call(NamedTuple):
@@ -37,7 +36,7 @@ class Answer(NamedTuple):
     headers: dict[str, str] = {}  # noqa: RUF012
 
 
-class WireServer:
+class WireServer(Service):
     """`with Server() as server:`; `fault(verb, kind, …)` bends the next calls of a verb of the contract.
 
     - "500" answers that status, "429:7" with a Retry-After; "drop" closes the connection. Nothing is done; with
@@ -47,22 +46,11 @@ class WireServer:
     """
 
     routes: Iterable[tuple[str, str, str, str]] = ()
-    secret = "k-secret-0123456789"
 
     def __init__(self) -> None:
+        super().__init__()
         self.jobs: list[dict[str, Any]] = []
-        self.requests: list[tuple[str, str]] = []  # verb and path
         self.calls: list[tuple[str, Call]] = []  # verb and call, for comparing with an SDK's
-        self.faults: dict[str, list[str]] = defaultdict(list)
-        # How the jobs of a test end. `answered`: rows that are done before the end; None is all.
-        self.ending, self.answered = "completed", None
-        self.errors: dict[str, str] = {}  # custom_id -> message of a row that failed
-        self.text = "answer to {}"
-        self.polls_needed = 1
-        self.late_files = 0  # polls after the end in which the files are not there yet
-        self.word: str | None = None  # a status word of every poll, instead of the true one
-        self.no_counts = False
-        self.tells_strangers = True  # another job of the same requests is seen before the start
         self.lock = threading.RLock()
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._http.daemon_threads = True
@@ -75,14 +63,6 @@ class WireServer:
     def __exit__(self, *args: object) -> None:
         self._http.shutdown()
         self._http.server_close()
-
-    def fault(self, verb: str, *kinds: str) -> None:
-        assert verb in VERBS, verb
-        self.faults[verb].extend(kinds)
-
-    def starts(self) -> int:
-        """Requests to start a job, whatever came of them."""
-        return sum(verb == "start" for verb, _ in self.requests)
 
     @property
     def invoice(self) -> list[list[str]]:
@@ -98,8 +78,7 @@ class WireServer:
                 with self.lock:
                     self.requests.append((verb, target))
                     self.calls.append((verb, call))
-                    queue = self.faults[verb]
-                    return verb, self._bent(queue.pop(0) if queue else "", name, call)
+                    return verb, self._bent(self.next_fault(verb), name, call)
         return "", Answer(404, {"error": {"message": f"no route {method} {url.path}"}})
 
     def _bent(self, fault: str, name: str, call: Call) -> Answer | None:
