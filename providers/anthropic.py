@@ -26,7 +26,7 @@ from providers.http import CHUNK, Http, Missing, address, identifier, key
 
 KEY, BASE_URL = "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"
 BATCHES = "/v1/messages/batches"
-VERSION = "2023-06-01"
+VERSION = "2026-10-21"  # as its SDK says, from 2.12 on, with the key as a bearer
 HEAD, TAIL = b'{"requests":[', b"]}"
 MARGIN = timedelta(minutes=1)  # between the clocks of the service's own machines
 MOST_PAGES = 1000  # of 100 jobs
@@ -129,7 +129,7 @@ class Anthropic(Provider):
     def _http(self) -> Http:
         secret, url = key(KEY), os.environ.get(BASE_URL, "").strip() or "https://api.anthropic.com"
         base = address(BASE_URL, url).removesuffix("/v1")
-        return Http(base, {"x-api-key": secret, "anthropic-version": VERSION}, secret)
+        return Http(base, {"Authorization": f"Bearer {secret}", "anthropic-version": VERSION}, secret)
 
     def _jobs(self, since: datetime) -> Iterator[dict]:
         """The jobs of the account, the newest first, page by page until a page is older than that."""

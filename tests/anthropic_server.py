@@ -32,8 +32,9 @@ class AnthropicServer(WireServer):
         return Anthropic()
 
     def create(self, call: Call) -> Answer:
-        if call.headers.get("x-api-key") != self.secret or not call.headers.get("anthropic-version"):
-            return Answer(401, {"type": "error", "error": {"message": f"bad key {call.headers.get('x-api-key')}"}})
+        given = call.headers.get("Authorization")
+        if given != f"Bearer {self.secret}" or not call.headers.get("anthropic-version"):
+            return Answer(401, {"type": "error", "error": {"message": f"bad key {given}"}})
         requests = call.json["requests"]
         if any(set(request) != {"custom_id", "params"} for request in requests):
             return Answer(400, {"type": "error", "error": {"message": "a request has other fields than it should"}})

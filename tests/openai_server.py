@@ -91,8 +91,9 @@ class OpenAIServer(WireServer):
         return self.files[name]
 
     def _about(self, file: dict[str, Any]) -> dict[str, Any]:
-        size = "size_bytes" if self.dialect.mistral else "bytes"
-        return {"id": file["id"], "object": "file", size: len(file["data"]), "purpose": "batch"}
+        about = {"id": file["id"], "object": "file", "bytes": len(file["data"]), "purpose": "batch"}
+        more = {"filename": "0001.jsonl", "sample_type": "batch_request", "source": "upload"}
+        return {**about, "created_at": 1_700_000_000, **more}
 
     # -- jobs -------------------------------------------------------------------------------------
 
@@ -170,7 +171,9 @@ class OpenAIServer(WireServer):
         counts = None if self.no_counts else {"total": len(job["_lines"]), "completed": good, "failed": bad}
         if self.dialect.mistral:
             state = MISTRAL.get(state, state.upper())
-            count = {} if self.no_counts else {"succeeded_requests": good, "failed_requests": bad}
+            count = {"total_requests": len(job["_lines"]), "completed_requests": good + bad}
+            count |= {"succeeded_requests": good, "failed_requests": bad, "errors": [], "object": "batch"}
+            count = {} if self.no_counts else count
             return {**shown, "status": self.word or state, "output_file": output, "error_file": errors, **count}
         state = state.upper() if self.dialect.upper else state
         files = {"output_file_id": output, "error_file_id": errors}
