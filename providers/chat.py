@@ -13,13 +13,20 @@ from typing import Any
 
 import orjson
 
-from pipeline.provider import Result
+from pipeline.provider import Result, Shard
 
 
 def encode(request: Mapping[str, Any]) -> bytes:
     """The request as one line. Keys of the body are sorted: equal requests are equal bytes."""
     body = orjson.dumps(request["body"], option=orjson.OPT_SORT_KEYS)
-    return b'{"custom_id":' + orjson.dumps(request["custom_id"]) + b',"body":' + body + b"}"
+    head = orjson.dumps({name: value for name, value in request.items() if name != "body"})
+    return head[:-1] + b',"body":' + body + b"}"
+
+
+def model(shard: Shard) -> str:
+    """The model that the shard's first request asks; there is one in a shard."""
+    with shard.path.open("rb") as stream:
+        return orjson.loads(stream.readline())["body"]["model"]
 
 
 def decode(line: bytes) -> Result:

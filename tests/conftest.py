@@ -21,6 +21,7 @@ ROOT = Path(__file__).parent.parent
 def alone(tmp_path, monkeypatch):
     """Run in an empty folder, without the variables of the person who runs the tests."""
     options = {option.envvar for command in main.commands.values() for option in command.params}
+    options |= {"BASE_URL", "KEY_ENV", "LIVE_CONCURRENCY", "LIVE_RPM", "VLLM_COMMAND", "VLLM_ARGS"}
     for name in filter(None, options | {"TOGETHER_API_KEY", "TOGETHER_BASE_URL", "LOCAL_MODEL", "LOCAL_CONTEXT"}):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
