@@ -20,7 +20,8 @@ PROVIDER ?= together
 $(call named,PROVIDER)
 VARIABLES := RUN PROVIDER TRANSCRIPTS ENCODING ERRORS VERBOSE WORKERS \
              MODEL PROMPT TEMPLATE MAX_TOKENS TEMPERATURE TOP_P EXTRA CONTEXT \
-             WAIT POLL SETTLE RETRY REPLACE ADOPT STRICT BASE_URL KEY_ENV LOCAL_MODEL LOCAL_CONTEXT
+             WAIT POLL SETTLE RETRY REPLACE ADOPT STRICT BASE_URL KEY_ENV \
+             LIVE_CONCURRENCY LIVE_RPM VLLM_COMMAND VLLM_ARGS LOCAL_MODEL LOCAL_CONTEXT
 $(foreach v,$(VARIABLES),$(if $(findstring $$,$(value $v)),$(error $v may not hold a dollar sign)))
 
 # Empty: the command's own default.  `python -m pipeline batch --help` explains each.
@@ -46,6 +47,10 @@ ADOPT       ?=
 STRICT      ?=
 BASE_URL    ?=
 KEY_ENV     ?=
+LIVE_CONCURRENCY ?=
+LIVE_RPM    ?=
+VLLM_COMMAND ?=
+VLLM_ARGS   ?=
 LOCAL_MODEL ?=
 LOCAL_CONTEXT ?=
 export $(VARIABLES)

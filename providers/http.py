@@ -85,12 +85,7 @@ class Http:
 
     def start(self, path: str, **how: Any) -> Any:
         """The JSON that answers the one POST which may pay. What is not certain is Ambiguous."""
-        client = self._client  # a client that cannot be made is refused before anything is in doubt
-        try:
-            response = client.post(self.base + path, **how)
-        except Exception as error:
-            kind = Busy if type(error).__name__ in NEVER_SENT else Ambiguous
-            raise kind(self._trouble("start", error)) from None
+        response = self.once("start", "POST", path, **how)
         if response.is_success:
             try:
                 return _json("start", response.content)
@@ -99,6 +94,15 @@ class Http:
         if response.status_code in (*CERTAIN, 429):
             self._check("start", response)
         raise Ambiguous(self._refusal("start", response))
+
+    def once(self, what: str, method: str, path: str, **how: Any) -> Any:
+        """The response, whatever its status. Raises Busy if nothing was sent, Ambiguous if the answer was lost."""
+        client = self._client  # a client that cannot be made is refused before anything is in doubt
+        try:
+            return client.request(method, self.base + path, **how)
+        except Exception as error:
+            kind = Busy if type(error).__name__ in NEVER_SENT else Ambiguous
+            raise kind(self._trouble(what, error)) from None
 
     @contextmanager
     def open(self, what: str, path: str) -> Iterator[Iterator[bytes]]:
@@ -119,9 +123,10 @@ class Http:
 
         # At INFO it prints every URL, and those of storage carry a signature.
         logging.getLogger("httpx").setLevel(logging.WARNING)
-        return httpx.Client(
-            headers=self._headers, timeout=TIMEOUT, follow_redirects=self._redirects, verify=_trusted()
-        )
+        # A proxy for the outside knows no server on this machine.
+        outside = urlsplit(self.base).hostname not in LOOPBACK
+        how = {"timeout": TIMEOUT, "follow_redirects": self._redirects, "trust_env": outside}
+        return httpx.Client(headers=self._headers, verify=_trusted(), **how)
 
     def _chunks(self, what: str, response: Any) -> Iterator[bytes]:
         with self._speaking(what):

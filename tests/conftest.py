@@ -14,7 +14,10 @@ from pipeline.ingest import ingest
 from pipeline.prompt import Prompt
 from pipeline.workspace import Workspace
 
-PLUGINS = {"TOGETHER_API_KEY", "TOGETHER_BASE_URL", "LOCAL_MODEL", "LOCAL_CONTEXT", "BASE_URL", "KEY_ENV"}
+PLUGINS = {
+    "TOGETHER_API_KEY", "TOGETHER_BASE_URL", "BASE_URL", "KEY_ENV", "LOCAL_MODEL", "LOCAL_CONTEXT",
+    "LIVE_CONCURRENCY", "LIVE_RPM", "VLLM_COMMAND", "VLLM_ARGS",
+}  # fmt: skip
 ROOT = Path(__file__).parent.parent
 
 

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from pipeline.cli import main
-from tests.conftest import ROOT
+from tests.conftest import PLUGINS, ROOT
 
 MODULES = sorted(path for room in ("pipeline", "providers", "schemas") for path in (ROOT / room).rglob("*.py"))
 HEAVY = ("together", "httpx", "pydantic", "xllamacpp", "jsonschema")
@@ -49,8 +49,7 @@ def test_every_variable_of_the_makefile_is_in_the_readme_and_an_option():
     makefile, readme = (ROOT / "Makefile").read_text(), (ROOT / "README.md").read_text()
     names = set(re.search(r"VARIABLES := ((?:.*\\\n)*.*)", makefile)[1].replace("\\\n", " ").split())
     options = {option.envvar for command in main.commands.values() for option in command.params}
-    of_plugins = {"BASE_URL", "KEY_ENV", "LOCAL_MODEL", "LOCAL_CONTEXT"}
-    assert names - of_plugins == options - {None}
+    assert names - PLUGINS == options - {None}
     assert all(f"`{name}`" in readme for name in names)
 
 

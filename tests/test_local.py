@@ -11,8 +11,8 @@ import pytest
 from pipeline.errors import Rejected, Unencodable
 from pipeline.provider import Shard
 from providers import local
+from providers.job import Job, append
 from providers.local import model, worker
-from providers.local.job import Job, append
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def shard(tmp_path):
 def woken(monkeypatch):
     """Workers that would have been started."""
     jobs = []
-    monkeypatch.setattr(local, "_wake", jobs.append)
+    monkeypatch.setattr(local, "wake", lambda job, module: jobs.append(job))
     return jobs
 
 

@@ -1,0 +1,62 @@
+"""Any server that answers chat completions one at a time: Ollama, LM Studio, llama-server, SGLang, a vLLM
+server, or a hosted service without a batch API.
+
+`start` leaves the job in a folder and a process of its own asks for the answers, several at once; each is
+stored as it comes, and a process that follows a killed one asks for the rest.
+
+What this cannot promise: such a server charges each call and cannot be asked what it charged. An answer that
+is lost on the way, or whose process is killed before it is stored, is asked for again. A kill -9 so repeats
+at most LIVE_CONCURRENCY requests, a broken connection one request, at most MOST_LOST times in all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.errors import Unencodable
+from pipeline.hookspecs import hookimpl
+from pipeline.provider import Limits, Provider, Shard
+from providers import chat
+from providers.folder import FolderProvider
+from providers.job import Job, wake
+from providers.live import server
+
+
+class Live(FolderProvider):
+    """BASE_URL, with the key in the variable that KEY_ENV names, if any."""
+
+    name = "live"
+    about = "any chat-completions URL, asked one by one: Ollama, LM Studio, llama-server, SGLang, …"
+    caveat = (
+        "asked one by one at the price of single calls; an answer that was lost on the way, or to a kill, "
+        "was asked for again"
+    )
+
+    def limits(self, model: str) -> Limits:
+        return Limits(poll=(1.0, 5.0))
+
+    def encode(self, request: Mapping[str, Any]) -> bytes:
+        if request["body"].get("stream"):
+            raise Unencodable("answers are stored whole; leave out stream")
+        return chat.encode(request)
+
+    def preflight(self, model: str) -> None:
+        server.configured().key()
+        server.concurrency()
+        server.rpm()
+
+    def what(self, shard: Shard) -> dict[str, Any]:
+        """A job stays with the server that it was started with, whatever BASE_URL says later."""
+        return {"server": server.configured().written()}
+
+    def go_on(self, job: Job) -> None:
+        server.written(job.read()["server"]).key()  # a key that is gone is said here, not in a log
+        server.concurrency()
+        server.rpm()
+        wake(job, "providers.live.worker")
+
+
+@hookimpl
+def batch_provider() -> Provider:
+    return Live()
