@@ -24,12 +24,12 @@ def encode(request: Mapping[str, Any]) -> bytes:
 
 def decode(line: bytes) -> Result:
     """Any line of an output or error file; a line that makes no sense is a Result without custom_id."""
-    row = _object(line)
+    row = as_object(line)
     if row is None:
         return Result(None, False, error=_error("the line is not a JSON object"))
     custom_id = row.get("custom_id") if isinstance(row.get("custom_id"), str) else None
     response = _dict(row.get("response"))
-    body = _object(response.get("body")) or {}
+    body = as_object(response.get("body")) or {}
     if body.get("choices") and response.get("status_code", 200) == 200:
         return _answer(custom_id, body)
     return Result(custom_id, False, error=_failure(row, response, body))
@@ -67,7 +67,7 @@ def _error(message: object, code: object = None) -> dict[str, Any]:
     return {"message": str(message), "code": None if code is None else str(code)}
 
 
-def _object(value: object) -> dict | None:
+def as_object(value: object) -> dict | None:
     """A JSON object given as bytes, as a string or as itself."""
     if isinstance(value, bytes | str):
         try:
