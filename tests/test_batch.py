@@ -127,7 +127,7 @@ def test_bad_input_is_one_clear_line_and_writes_nothing(name, run, tmp_path):
         (["empty"], "empty: no transcripts in this folder; it takes captions (.vtt .srt"),
         (["blank.txt"], "blank.txt: no transcript: there are no words in it"),
         (["a.txt", "a.md"], "a.md: $.id: 'a' is also the id at a.txt"),
-        (["a.txt", "--provider", "nope"], "no provider 'nope' is installed; PROVIDER may be: local, together"),
+        (["a.txt", "--provider", "nope"], "no provider 'nope' is installed; PROVIDER may be: "),
         (["a.txt", "--run", "../x"], "RUN='../x' is no name"),
         (["a.txt", "--prompt", "none.md"], "none.md: No such file or directory; name a text file in PROMPT="),
         (["a.txt", "--template", "t.md"], "t.md:2: {{ who }} is no field of a transcript; use id, title"),
