@@ -33,6 +33,7 @@ class Receipt:
     requests: int
     bytes: int
     sha256: str
+    model: str = ""  # "" in a receipt of an older version
     state: str = "planned"
     handle: dict[str, Any] | None = None
     known: list[str] = field(default_factory=list)
@@ -92,7 +93,7 @@ class Ledger:
 
     def shard(self, receipt: Receipt) -> Shard:
         path = self.ws.shards / f"{receipt.shard}.jsonl"
-        return Shard(receipt.shard, path, receipt.requests, receipt.bytes, receipt.sha256)
+        return Shard(receipt.shard, path, receipt.requests, receipt.bytes, receipt.sha256, receipt.model)
 
     def output(self, receipt: Receipt) -> Path:
         return self.ws.outputs / f"{receipt.shard}.jsonl"

@@ -37,13 +37,17 @@ class Limits:
 
 @dataclass(frozen=True)
 class Shard:
-    """One file to send: `key` is its name in the ledger, `path` holds one encoded request a line."""
+    """One file to send: `key` is its name in the ledger, `path` holds one encoded request a line.
+
+    `model` is what all its requests ask, for services that take it with the job and not with each line.
+    """
 
     key: str
     path: Path
     requests: int
     bytes: int
     sha256: str
+    model: str = ""
 
 
 @dataclass(frozen=True)
@@ -124,6 +128,7 @@ class Provider(ABC):
     def encode(self, request: Mapping[str, Any]) -> bytes:
         """`{"custom_id", "body"}` as one JSON object without a newline; the same bytes for the same request.
 
+        A request is known by these bytes: two that differ, if only in their model, may not be equal here.
         Raises Unencodable for what the service cannot express.
         """
 

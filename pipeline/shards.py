@@ -47,13 +47,15 @@ def fits(line: bytes, limits: Limits) -> str | None:
     return None
 
 
-def write(ledger: Ledger, provider: str, lines: Iterable[bytes], limits: Limits) -> Iterator[Receipt]:
-    """Write the lines as shards, each with a receipt that says `planned`."""
+def write(
+    ledger: Ledger, provider: str, lines: Iterable[bytes], limits: Limits, model: str = ""
+) -> Iterator[Receipt]:
+    """Write the lines, which all ask `model`, as shards, each with a receipt that says `planned`."""
     for _, group in groupby(split(lines, limits), key=lambda pair: pair[0]):
-        yield _write(ledger, provider, (line for _, line in group))
+        yield _write(ledger, provider, (line for _, line in group), model)
 
 
-def _write(ledger: Ledger, provider: str, lines: Iterable[bytes]) -> Receipt:
+def _write(ledger: Ledger, provider: str, lines: Iterable[bytes], model: str) -> Receipt:
     whole, count, size = hashlib.sha256(), 0, 0
     draft = ledger.ws.shards / "draft"  # the name holds the hash, which is known at the end
     with atomic(draft) as stream:
@@ -63,7 +65,7 @@ def _write(ledger: Ledger, provider: str, lines: Iterable[bytes]) -> Receipt:
             count, size = count + 1, size + len(line) + 1
     name = f"{ledger.next_number():04d}-{whole.hexdigest()[:8]}"
     publish(draft, ledger.ws.shards / f"{name}.jsonl")
-    return ledger.save(Receipt(name, provider, count, size, whole.hexdigest()))
+    return ledger.save(Receipt(name, provider, count, size, whole.hexdigest(), model))
 
 
 def orphans(ledger: Ledger, provider: str) -> None:

@@ -5,8 +5,10 @@ pending = requests of batch.jsonl - requests in shards that were started
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field
+from sys import intern
 from typing import Any
 
 from pipeline import shards
@@ -24,10 +26,10 @@ from pipeline.workspace import Workspace
 
 @dataclass
 class Survey:
-    """What the batch holds, set against what the ledger paid for. Sets hold identities of requests."""
+    """What the batch holds, set against what the ledger paid for."""
 
     total: int = 0
-    pending: set[bytes] = field(default_factory=set)
+    pending: dict[bytes, str] = field(default_factory=dict)  # identity and model of each request
     changed: list[str] = field(default_factory=list)  # custom_ids that were sent with another body
     model: str = ""
 
@@ -65,7 +67,8 @@ def submit(
     if survey.pending:
         provider.preflight(survey.model)
     _drop(ledger, kept)
-    waiting = kept + _plan(ledger, provider, survey, _held(ledger, kept))
+    planned = _plan(ledger, provider, survey, _held(ledger, kept))
+    waiting = [_named(ledger, receipt, survey) for receipt in kept] + planned
     sent = 0
     for receipt in waiting:
         started = starter.start(receipt)
@@ -95,9 +98,9 @@ def _survey(ledger: Ledger, provider: Provider, retry: bool) -> Survey:
         key = identity(line)
         if key in sent:
             continue
-        if name in names:
+        if provider.custom_id(line) in names:
             survey.changed.append(name)
-        survey.pending.add(key)
+        survey.pending[key] = intern(request["body"]["model"])
     faults.check("nothing was sent; mend the transcripts and run `make batch` again")
     if not seen:
         raise InputError(f"{ledger.ws.batch} holds no requests; run `make batch`")
@@ -172,20 +175,33 @@ def _drop(ledger: Ledger, kept: list[Receipt]) -> None:
         ledger.save(receipt, state="cancelled")
 
 
+def _named(ledger: Ledger, receipt: Receipt, survey: Survey) -> Receipt:
+    """The receipt with its model: an older one, or that of a shard whose receipt was lost, does not say it."""
+    if receipt.model:
+        return receipt
+    first = next(ledger.lines(receipt))
+    return ledger.save(receipt, model=survey.pending[identity(first)])
+
+
 def _held(ledger: Ledger, kept: list[Receipt]) -> set[bytes]:
     return {identity(line) for receipt in kept for line in ledger.lines(receipt)}
 
 
 def _plan(ledger: Ledger, provider: Provider, survey: Survey, held: set[bytes]) -> list[Receipt]:
-    """Write shards for what is pending and in none yet. All are on disk before the first is started."""
-    todo = survey.pending - held
-    if not todo:
-        return []
-    limits = shards.level(provider.limits(survey.model), len(todo), provider.name)
-    return list(shards.write(ledger, provider.name, _lines(ledger.ws, provider, todo), limits))
+    """Write shards, each of one model, for what is pending and in none yet: all before the first is started."""
+    todo: dict[str, set[bytes]] = defaultdict(set)
+    for key, model in survey.pending.items():
+        if key not in held:
+            todo[model].add(key)
+    limits = {m: shards.level(provider.limits(m), len(keys), provider.name) for m, keys in todo.items()}
+    planned = []
+    for model, keys in todo.items():
+        lines = _lines(ledger.ws, provider, keys)
+        planned.extend(shards.write(ledger, provider.name, lines, limits[model], model))
+    return planned
 
 
-def _lines(ws: Workspace, provider: Provider, todo: set[bytes]) -> Iterable[bytes]:
+def _lines(ws: Workspace, provider: Provider, todo: Container[bytes]) -> Iterable[bytes]:
     for _, _, line in _requests(ws, provider, Faults()):
         if identity(line) in todo:
             yield line

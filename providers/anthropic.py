@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
@@ -28,6 +29,7 @@ KEY, BASE_URL = "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"
 BATCHES = "/v1/messages/batches"
 VERSION = "2026-10-21"  # as its SDK says, from 2.12 on, with the key as a bearer
 HEAD, TAIL = b'{"requests":[', b"]}"
+STEM = 51  # characters of an id on the wire, which has 64, before the hash of its request
 MARGIN = timedelta(minutes=1)  # between the clocks of the service's own machines
 MOST_PAGES = 1000  # of 100 jobs
 # Of OpenAI's words: what has no counterpart here.
@@ -54,13 +56,17 @@ class Anthropic(Provider):
 
     def encode(self, request: Mapping[str, Any]) -> bytes:
         name, params = request["custom_id"], orjson.dumps(_params(request["body"]), option=orjson.OPT_SORT_KEYS)
-        mark = hashlib.sha256(name.encode() + b"\n" + params).hexdigest()[:12]
-        return b'{"custom_id":"' + f"{name[:51]}-{mark}".encode() + b'","params":' + params + b"}"
+        stem = name if len(name) <= STEM else f"{name[: STEM - 13]}-{_mark(name.encode())}"
+        return b'{"custom_id":"' + f"{stem}-{_mark(params)}".encode() + b'","params":' + params + b"}"
+
+    def custom_id(self, line: bytes) -> str:
+        """Without the hash of the request: by it, a request is told whose prompt was changed."""
+        return _stem(orjson.loads(line)["custom_id"])
 
     def decode(self, line: bytes) -> Result:
         row = chat.read(line)
         result = _dict(row.get("result"))
-        name = row.get("custom_id") if isinstance(row.get("custom_id"), str) else None
+        name = _stem(row["custom_id"]) if isinstance(row.get("custom_id"), str) else None
         if result.get("type") == "succeeded":
             return _answer(name, _dict(result.get("message")))
         if result.get("type") in UNRUN:
@@ -158,12 +164,12 @@ class Anthropic(Provider):
 
     def _has_ids_of(self, ref: Mapping[str, Any], shard: Shard) -> bool:
         with shard.path.open("rb") as stream:
-            wanted = {self.custom_id(line) for line in stream}
+            wanted = {orjson.loads(line)["custom_id"] for line in stream}
         rest = b""
         with self._http.open("download", f"{BATCHES}/{ref['id']}/results") as chunks:
             for chunk in chunks:
                 *lines, rest = (rest + chunk).split(b"\n")
-                if any(self.decode(line).custom_id not in wanted for line in lines if line):
+                if any(chat.read(line).get("custom_id") not in wanted for line in lines if line):
                     return False
         return True
 
@@ -175,6 +181,14 @@ class Anthropic(Provider):
         if job.get("id") != ref["id"]:
             raise Busy(f"the status of job {ref['id']} came back as something else")
         return job
+
+
+def _mark(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:12]
+
+
+def _stem(name: str) -> str:
+    return re.sub(r"-[0-9a-f]{12}\Z", "", name)
 
 
 def _params(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from pipeline.provider import Result, Shard
+from pipeline.provider import Result
 
 UNRUN = {"batch_expired": "expired", "batch_cancelled": "cancelled"}  # codes of rows that were never run
 
@@ -25,18 +25,12 @@ def encode(request: Mapping[str, Any]) -> bytes:
     return head[:-1] + b',"body":' + body + b"}"
 
 
-def model(shard: Shard) -> str:
-    """The model that the shard's first request asks; there is one in a shard."""
-    with shard.path.open("rb") as stream:
-        return orjson.loads(stream.readline())["body"]["model"]
-
-
 def decode(line: bytes) -> Result:
     """Any line of an output or error file; a line that makes no sense is a Result without custom_id."""
     row = read(line)
     custom_id = row.get("custom_id") if isinstance(row.get("custom_id"), str) else None
     response = _dict(row.get("response"))
-    body = _object(response.get("body")) or {}
+    body = as_object(response.get("body")) or {}
     if body.get("choices") and response.get("status_code", 200) == 200:
         return _answer(custom_id, body)
     error = _failure(row, response, body)
@@ -45,7 +39,7 @@ def decode(line: bytes) -> Result:
 
 def read(line: bytes) -> dict:
     """The object that a stored line is; one without any field says that it is none."""
-    row = _object(line)
+    row = as_object(line)
     return {"error": "the line is not a JSON object"} if row is None else row
 
 
@@ -81,7 +75,7 @@ def _error(message: object, code: object = None) -> dict[str, Any]:
     return {"message": str(message), "code": None if code is None else str(code)}
 
 
-def _object(value: object) -> dict | None:
+def as_object(value: object) -> dict | None:
     """A JSON object given as bytes, as a string or as itself."""
     if isinstance(value, bytes | str):
         try:

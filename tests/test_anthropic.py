@@ -107,9 +107,10 @@ def test_what_messages_cannot_express_is_refused_by_name(fields, name):
 
 def test_a_line_of_another_prompt_has_another_id():
     lines = [Anthropic().encode({"custom_id": "x" * 64, "body": body(temperature=t)}) for t in (0, 1)]
-    names = {Anthropic().custom_id(line) for line in lines}
+    names = {orjson.loads(line)["custom_id"] for line in lines}
     assert len(names) == 2
     assert all(len(name) == 64 for name in names)
+    assert len({Anthropic().custom_id(line) for line in lines}) == 1
 
 
 @pytest.mark.parametrize(

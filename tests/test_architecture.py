@@ -13,7 +13,7 @@ from pipeline.cli import main
 from tests.conftest import PLUGINS, ROOT
 
 MODULES = sorted(path for room in ("pipeline", "providers", "schemas") for path in (ROOT / room).rglob("*.py"))
-HEAVY = ("together", "httpx", "pydantic", "xllamacpp", "jsonschema")
+HEAVY = ("together", "httpx", "pydantic", "xllamacpp", "jsonschema", "boto3", "botocore")
 
 
 def imported(path):
@@ -38,7 +38,9 @@ def test_imports_go_one_way(path):
         assert all(name.startswith(allowed) for name in of_pipeline), of_pipeline
 
 
-@pytest.mark.parametrize("module", ["pipeline.cli", "pipeline.submit", "pipeline.watch", "providers.together"])
+@pytest.mark.parametrize(
+    "module", ["pipeline.cli", "pipeline.submit", "pipeline.watch", "providers.together", "providers.bedrock"]
+)
 def test_heavy_modules_are_imported_where_they_are_used(module):
     code = f"import sys, {module}; print([m for m in {HEAVY!r} if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)

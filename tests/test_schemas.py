@@ -31,6 +31,7 @@ VALID = [
     ("transcript", TRANSCRIPT | {"metadata": {"a": 1, "b": None, "c": "d", "e": True}, "episode": "S02E28"}),
     ("request", {"custom_id": "a" * 64, "body": REQUEST["body"] | {"top_k": 40, "response_format": {}}}),
     ("result", RESULT | {"outcome": "error", "text": None, "error": {"message": "m", "code": None}}),
+    ("receipt", RECEIPT | {"model": "m"}),
     ("receipt", RECEIPT | {"ref": {"id": "x", "more": 1}, "state": "running", "intent": 1.5}),
 ]
 INVALID = [

@@ -24,7 +24,7 @@ import orjson
 import pytest
 
 from pipeline.batch import batch
-from pipeline.errors import PipelineError, Rejected, UnfinishedError
+from pipeline.errors import PipelineError, Rejected, SpendError, UnfinishedError
 from pipeline.ingest import ingest
 from pipeline.ledger import Ledger
 from pipeline.prompt import Prompt
@@ -103,6 +103,14 @@ class ProviderContract:
         written = b"".join(path.read_bytes() for path in run.ws.root.rglob("*") if path.is_file())
         assert service.secret.encode() not in written
         assert service.secret not in "".join([*run.said, *capsys.readouterr()])
+
+    def test_a_changed_prompt_is_not_paid_for_in_silence(self, run, service):
+        run.make(*IDS)
+        run.send()
+        run.make(*IDS, words="other words of {}")
+        with pytest.raises(SpendError, match="already submitted with another body"):
+            run.send()
+        assert len(service.invoice) == 1
 
     # -- money ------------------------------------------------------------------------------------------
 
@@ -303,7 +311,7 @@ class Run:
         """The custom_id under which a request of `make` stands on the wire."""
         requests = [orjson.loads(line) for line in self.ws.batch.read_bytes().split(b"\n") if line]
         request = next(request for request in requests if request["custom_id"] == name)
-        return self.provider.custom_id(self.provider.encode(request))
+        return self.service.wire(self.provider.encode(request))
 
     def _prompt(self) -> Prompt:
         return Prompt(self.provider.default_model or "m", "Be brief.", max_tokens=90)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
@@ -36,6 +37,11 @@ class Service:
         """The next calls of a verb of the contract go wrong in these ways."""
         assert verb in VERBS, verb
         self.faults[verb].extend(kinds)
+
+    def wire(self, line: bytes) -> str:
+        """The id of a request as it stands in an encoded line."""
+        row = json.loads(line)
+        return next(row[name] for name in ("custom_id", "key", "recordId") if name in row)
 
     def starts(self) -> int:
         """Requests to start a job, whatever came of them."""

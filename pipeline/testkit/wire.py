@@ -120,6 +120,11 @@ def _handler(server: WireServer) -> type[BaseHTTPRequestHandler]:
         def log_message(self, *args: object) -> None:
             pass
 
+        def handle_expect_100(self) -> bool:
+            done = super().handle_expect_100()
+            self.wfile.flush()  # or the client waits for a second before it sends the body
+            return done
+
         def _serve(self) -> None:
             body = self._body()
             _, answer = server.answer(self.command, self.path, self.headers, body)

@@ -89,7 +89,7 @@ class OpenAICompatible(Provider):
     def start(self, shard: Shard, handle: Mapping[str, Any]) -> dict[str, Any]:
         row = self.service
         words = {"file": handle["file_id"], "endpoint": row.endpoint, "window": row.window, "tag": shard.sha256}
-        body = _filled(row.create, {**words, "model": chat.model(shard)})
+        body = _filled(row.create, {**words, "model": shard.model})
         if row.metadata:
             body["metadata"] = {TAG: shard.sha256}
         job = self._http.start(row.batches, json=body)

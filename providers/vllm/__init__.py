@@ -43,7 +43,7 @@ class Vllm(FolderProvider):
 
     def what(self, shard: Shard) -> dict[str, Any]:
         command.words()
-        return {"model": chat.model(shard)}
+        return {"model": shard.model}
 
     def go_on(self, job: Job) -> None:
         """Take in what a run left, then end the job or start the next run."""

@@ -1,0 +1,209 @@
+"""Amazon Bedrock's batch inference, through boto3: requests and answers lie in S3, a job names both places.
+
+What this module knows about the wire (botocore's service model): a job has its model, its name and a
+`clientRequestToken`, and a second create with the same token is the same job, so the token is made of the upload
+and is the same in every start of it. Jobs are listed by a part of their name, which is made of the shard's hash.
+`Converse` as the type of a job takes lines that are alike for all models. The answers of a job lie below the place
+that it names, in objects that end in `.jsonl.out`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from functools import cached_property
+from typing import Any
+
+import orjson
+
+from pipeline.errors import Busy, Rejected, clean
+from pipeline.hookspecs import hookimpl
+from pipeline.provider import Download, Found, Limits, Provider, Shard, Status
+from providers import converse
+from providers.aws import client, session, speaking, starting
+from providers.http import CHUNK, Missing, identifier
+
+BUCKET = "BEDROCK_BUCKET"
+ROLE = "BEDROCK_ROLE_ARN"
+PLACE = re.compile(r"(?:s3://)?([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])((?:/[-!_*'().A-Za-z0-9]+)*)/?")
+ROLE_ARN = re.compile(r"arn:aws(?:-[^:]+)?:iam::(?:[0-9]{12})?:role/\S+")
+OUTPUT = ".jsonl.out"  # the manifest beside it is `manifest.json.out`
+STATES = {
+    "Submitted": "running",
+    "Validating": "running",
+    "Scheduled": "running",
+    "InProgress": "running",
+    "Stopping": "running",
+    "Completed": "completed",
+    "PartiallyCompleted": "expired",  # "not all of your records could be processed in time"
+    "Failed": "failed",
+    "Stopped": "cancelled",
+    "Expired": "expired",
+}
+
+
+class Bedrock(Provider):
+    """100 to 50,000 requests and 1 GB a job; found again by its name, and never made twice for one token."""
+
+    name = "bedrock"
+    about = "Amazon Bedrock's batch inference, for 100 transcripts and more"
+    keys = (BUCKET, ROLE)
+    discount = "50 %"
+    tag = "clientRequestToken"
+
+    def limits(self, model: str) -> Limits:
+        # Documented is that there are such quotas, by model and region, and that most can be raised. These are
+        # the usual figures; a job beyond those of an account fails the service's own validation.
+        return Limits(min_requests=100, max_requests=50_000, max_bytes=1_000_000_000, poll=(60.0, 120.0))
+
+    def encode(self, request: Mapping[str, Any]) -> bytes:
+        return converse.encode(request)
+
+    def decode(self, line: bytes):
+        return converse.decode(line)
+
+    def custom_id(self, line: bytes) -> str:
+        return converse.custom_id(orjson.loads(line)["recordId"]) or ""
+
+    def preflight(self, model: str) -> None:
+        place()
+        role()
+        self._bedrock, self._s3  # noqa: B018 (made here, a client says what is missing)
+
+    def stage(self, shard: Shard) -> dict[str, Any]:
+        bucket, prefix = place()
+        folder = f"{prefix}{shard.sha256}/"
+        with speaking("upload"), shard.path.open("rb") as stream:
+            self._s3.upload_fileobj(stream, bucket, folder + "input.jsonl")
+        # A second upload of the same bytes is for a job of its own: it must not be answered with the first one's.
+        return {"bucket": bucket, "folder": folder, "attempt": secrets.token_hex(8)}
+
+    def find(self, shard: Shard, handle: Mapping[str, Any]) -> list[Found]:
+        listing = self._bedrock.get_paginator("list_model_invocation_jobs")
+        with speaking("list"):
+            pages = listing.paginate(nameContains=_name(shard))
+            jobs = [job for page in pages for job in page.get("invocationJobSummaries", ())]
+            mine = [job for job in jobs if job["jobName"].startswith(_name(shard) + "-")]
+            return [Found(_ref(job), _state(job), _created(job)) for job in mine]
+
+    def start(self, shard: Shard, handle: Mapping[str, Any]) -> dict[str, Any]:
+        bedrock, role_arn = self._bedrock, role()  # what is missing is refused before anything is in doubt
+        folder = f"s3://{handle['bucket']}/{handle['folder']}"
+        with starting():
+            job = bedrock.create_model_invocation_job(
+                jobName=f"{_name(shard)}-{handle['attempt']}",
+                clientRequestToken=shard.sha256 + handle["attempt"],
+                modelId=shard.model,
+                modelInvocationType="Converse",
+                roleArn=role_arn,
+                inputDataConfig={"s3InputDataConfig": {"s3InputFormat": "JSONL", "s3Uri": folder + "input.jsonl"}},
+                outputDataConfig={"s3OutputDataConfig": {"s3Uri": f"{folder}{handle['attempt']}/"}},
+            )
+            return _ref(job)
+
+    def poll(self, ref: Mapping[str, Any]) -> Status:
+        job = self._job(ref)
+        raw, done = clean(job.get("status") or "", 40), job.get("processedRecordCount")
+        return Status(
+            _state(job),
+            raw=raw,
+            done=done if isinstance(done, int) else None,
+            error=clean(job["message"]) if job.get("message") else None,
+            warning=None if raw in STATES else f"unknown status {raw!r}; taken as still running",
+        )
+
+    def fetch(self, ref: Mapping[str, Any]) -> Iterator[Download]:
+        job, listing = self._job(ref), self._s3.get_paginator("list_objects_v2")
+        with speaking("list of outputs"):
+            target = job["outputDataConfig"]["s3OutputDataConfig"]["s3Uri"]
+            bucket, _, folder = target.removeprefix("s3://").partition("/")
+            pages = listing.paginate(Bucket=bucket, Prefix=folder)
+            objects = {item["Key"]: item["Size"] for page in pages for item in page.get("Contents", ())}
+        for path in sorted(objects):
+            if path.endswith(OUTPUT):
+                yield from self._download(bucket, path, objects[path])
+
+    def cancel(self, ref: Mapping[str, Any]) -> None:
+        with speaking("cancel"):
+            self._bedrock.stop_model_invocation_job(jobIdentifier=ref["id"])
+
+    # -- the clients -----------------------------------------------------------------------------
+
+    @cached_property
+    def _session(self) -> Any:
+        return session()
+
+    @cached_property
+    def _bedrock(self) -> Any:
+        return client(self._session, "bedrock", retries={"total_max_attempts": 1})  # one call is one request
+
+    @cached_property
+    def _s3(self) -> Any:
+        return client(self._session, "s3")  # repeats a part of an upload by itself: that costs nothing
+
+    def _job(self, ref: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            with speaking("status"):
+                job = self._bedrock.get_model_invocation_job(jobIdentifier=ref["id"])
+        except Missing as error:
+            raise Rejected(f"{error}; set the account and the region that started {ref['id']}") from None
+        if job.get("jobArn") != ref["id"]:
+            raise Busy(f"the status of job {ref['id']} came back as something else")
+        return job
+
+    def _download(self, bucket: str, path: str, size: int) -> Iterator[Download]:
+        """One object as a stream; the connection is closed when the core is done with it."""
+        try:
+            with speaking("download"):
+                body = self._s3.get_object(Bucket=bucket, Key=path)["Body"]
+        except Missing:
+            yield Download("output", size, None)
+            return
+        with closing(body):
+            yield Download("output", size, _chunks(body))
+
+
+def place() -> tuple[str, str]:
+    """The bucket, and what every key in it begins with: "" or "prefix/"."""
+    match = PLACE.fullmatch(os.environ.get(BUCKET, "").strip())
+    if not match:
+        raise Rejected(f"set {BUCKET} to the bucket for requests and answers: s3://bucket or s3://bucket/prefix")
+    return match[1], f"{match[2][1:]}/" if match[2] else ""
+
+
+def role() -> str:
+    value = os.environ.get(ROLE, "").strip()
+    if not ROLE_ARN.fullmatch(value):
+        raise Rejected(f"set {ROLE} to the role that lets Bedrock use the bucket: arn:aws:iam::…:role/…")
+    return value
+
+
+def _chunks(body: Any) -> Iterator[bytes]:
+    with speaking("download"):
+        yield from body.iter_chunks(CHUNK)
+
+
+def _name(shard: Shard) -> str:
+    """What the names of all jobs of these requests begin with; the whole of a name is 63 letters at most."""
+    return f"transcripts-{shard.sha256[:32]}"
+
+
+def _ref(job: Mapping[str, Any]) -> dict[str, Any]:
+    return {"id": identifier(job["jobArn"], "start"), "created": _created(job)}
+
+
+def _state(job: Mapping[str, Any]) -> str:
+    return STATES.get(str(job.get("status")), "running")
+
+
+def _created(job: Mapping[str, Any]) -> str:
+    submitted = job.get("submitTime")
+    return submitted.isoformat() if submitted else ""
+
+
+@hookimpl
+def batch_provider() -> Provider:
+    return Bedrock()
