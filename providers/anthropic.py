@@ -23,7 +23,8 @@ from pipeline.errors import Ambiguous, Busy, Rejected, Unencodable, clean
 from pipeline.hookspecs import hookimpl
 from pipeline.provider import Download, Found, Limits, Provider, Result, Shard, Status
 from providers import chat
-from providers.http import CHUNK, Http, Missing, address, identifier, key
+from providers.chat import as_dict, as_text
+from providers.http import CHUNK, Http, Missing, address, identifier, key, record
 
 KEY, BASE_URL = "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"
 BATCHES = "/v1/messages/batches"
@@ -55,7 +56,7 @@ class Anthropic(Provider):
         return Limits(max_requests=100_000, max_bytes=256_000_000 - len(HEAD + TAIL))
 
     def encode(self, request: Mapping[str, Any]) -> bytes:
-        name, params = request["custom_id"], orjson.dumps(_params(request["body"]), option=orjson.OPT_SORT_KEYS)
+        name, params = request["custom_id"], orjson.dumps(dict(sorted(_params(request["body"]).items())))
         stem = name if len(name) <= STEM else f"{name[: STEM - 13]}-{_mark(name.encode())}"
         return b'{"custom_id":"' + f"{stem}-{_mark(params)}".encode() + b'","params":' + params + b"}"
 
@@ -65,16 +66,16 @@ class Anthropic(Provider):
 
     def decode(self, line: bytes) -> Result:
         row = chat.read(line)
-        result = _dict(row.get("result"))
+        result = as_dict(row.get("result"))
         name = _stem(row["custom_id"]) if isinstance(row.get("custom_id"), str) else None
         if result.get("type") == "succeeded":
-            return _answer(name, _dict(result.get("message")))
+            return _answer(name, as_dict(result.get("message")))
         if result.get("type") in UNRUN:
             state = UNRUN[result["type"]]
             return Result(name, False, error={"message": f"the request {state}", "code": state}, outcome=state)
-        error = _dict(_dict(result.get("error")).get("error"))
+        error = as_dict(as_dict(result.get("error")).get("error"))
         message = error.get("message") or "no answer and no reason given"
-        return Result(name, False, error={"message": str(message), "code": _text(error.get("type"))})
+        return Result(name, False, error={"message": str(message), "code": as_text(error.get("type"))})
 
     def preflight(self, model: str) -> None:
         self._http  # noqa: B018 (says what is missing)
@@ -105,7 +106,7 @@ class Anthropic(Provider):
         job = self._job(ref)
         raw = str(job.get("processing_status") or "")
         known = raw in ("in_progress", "canceling", "ended")
-        counts = _dict(job.get("request_counts"))
+        counts = as_dict(job.get("request_counts"))
         waiting = counts.get("processing")
         done = _total(job) - waiting if isinstance(waiting, int) and raw == "ended" else None
         return Status(
@@ -141,7 +142,7 @@ class Anthropic(Provider):
         """The jobs of the account, the newest first, page by page until a page is older than that."""
         query: dict[str, Any] = {"limit": 100}
         for _ in range(MOST_PAGES):
-            answer = _object(self._http.ask("list", "GET", BATCHES, params=query), "list")
+            answer = record(self._http.ask("list", "GET", BATCHES, params=query), "list")
             jobs = answer.get("data")
             if not isinstance(jobs, list) or not all(isinstance(job, dict) for job in jobs):
                 raise Busy("the list of jobs is no list")
@@ -175,7 +176,7 @@ class Anthropic(Provider):
 
     def _job(self, ref: Mapping[str, Any]) -> dict:
         try:
-            job = _object(self._http.ask("status", "GET", f"{BATCHES}/{ref['id']}"), "status")
+            job = record(self._http.ask("status", "GET", f"{BATCHES}/{ref['id']}"), "status")
         except Missing as error:
             raise Rejected(f"{error}: no job {ref['id']} for this key; set the {KEY} that started it") from None
         if job.get("id") != ref["id"]:
@@ -257,7 +258,7 @@ def _check(body: Mapping[str, Any]) -> None:
 
 def _answer(name: str | None, message: dict) -> Result:
     blocks = message.get("content") if isinstance(message.get("content"), list) else []
-    texts = [str(block.get("text") or "") for block in map(_dict, blocks) if block.get("type") == "text"]
+    texts = [str(block.get("text") or "") for block in map(as_dict, blocks) if block.get("type") == "text"]
     text, reason = "".join(texts), message.get("stop_reason")
     ok = bool(text.strip()) and reason != "refusal"
     refused = {"message": text.strip() or "the answer was refused", "code": "refusal"}
@@ -267,9 +268,9 @@ def _answer(name: str | None, message: dict) -> Result:
         ok,
         text=text if ok else None,
         error=None if ok else refused if reason == "refusal" else empty,
-        finish_reason=FINISH.get(reason, _text(reason)) if isinstance(reason, str) else None,
-        model=_text(message.get("model")),
-        usage=_usage(_dict(message.get("usage"))),
+        finish_reason=FINISH.get(reason, as_text(reason)) if isinstance(reason, str) else None,
+        model=as_text(message.get("model")),
+        usage=_usage(as_dict(message.get("usage"))),
     )
 
 
@@ -297,7 +298,7 @@ def _requests(shard: Shard) -> Iterator[bytes]:
 
 def _total(job: dict) -> int:
     """All requests of a job; the counts of a job that runs stand under `processing`."""
-    return sum(count for count in _dict(job.get("request_counts")).values() if isinstance(count, int))
+    return sum(count for count in as_dict(job.get("request_counts")).values() if isinstance(count, int))
 
 
 def _time(job: dict) -> datetime:
@@ -308,22 +309,8 @@ def _time(job: dict) -> datetime:
 
 
 def _ref(job: Any) -> dict[str, Any]:
-    job = _object(job, "start")
+    job = record(job, "start")
     return {"id": identifier(job.get("id"), "start"), "created": clean(job.get("created_at") or "", 40)}
-
-
-def _object(value: Any, what: str) -> dict:
-    if not isinstance(value, dict):
-        raise Busy(f"{what}: the answer is no JSON object")
-    return value
-
-
-def _dict(value: Any) -> dict:
-    return value if isinstance(value, dict) else {}
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
 
 
 @hookimpl

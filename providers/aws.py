@@ -66,7 +66,7 @@ def speaking(what: str) -> Iterator[None]:
         if status == 404:
             raise Missing(_text(what, error)) from None
         final = code not in LATER and (status in CERTAIN or type(error).__name__ in LOCAL)
-        raise (Rejected if final else Busy)(_text(what, error)) from None
+        raise (Rejected(_text(what, error)) if final else _busy(what, error)) from None
 
 
 @contextmanager
@@ -76,18 +76,22 @@ def starting() -> Iterator[None]:
         yield
     except Exception as error:
         code, status = _verdict(error)
-        kind = Ambiguous
-        if code in FULL or type(error).__name__ in NEVER_SENT:
-            kind = Busy
-        elif code not in TAKEN and (status in CERTAIN or type(error).__name__ in LOCAL):
-            kind = Rejected
-        raise kind(_text("start", error)) from None
+        if code in FULL or status == 429 or type(error).__name__ in NEVER_SENT:
+            raise _busy("start", error) from None
+        certain = code not in TAKEN and (status in CERTAIN or type(error).__name__ in LOCAL)
+        raise (Rejected if certain else Ambiguous)(_text("start", error)) from None
 
 
 def _verdict(error: Exception) -> tuple[str, int | None]:
     """The service's code and HTTP status; "" and None if it did not answer."""
     answer = getattr(error, "response", None) or {}
     return answer.get("Error", {}).get("Code", ""), answer.get("ResponseMetadata", {}).get("HTTPStatusCode")
+
+
+def _busy(what: str, error: Exception) -> Busy:
+    headers = (getattr(error, "response", None) or {}).get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    after = headers.get("retry-after", "")
+    return Busy(_text(what, error), float(after) if after.isdecimal() else None)
 
 
 def _text(what: str, error: Exception) -> str:

@@ -19,8 +19,8 @@ UNRUN = {"batch_expired": "expired", "batch_cancelled": "cancelled"}  # codes of
 
 
 def encode(request: Mapping[str, Any]) -> bytes:
-    """The request as one line. Keys of the body are sorted: equal requests are equal bytes."""
-    body = orjson.dumps(request["body"], option=orjson.OPT_SORT_KEYS)
+    """The request as one line. The fields of the body are sorted: equal requests are equal bytes."""
+    body = orjson.dumps(dict(sorted(request["body"].items())))  # a schema's properties have an order that counts
     head = orjson.dumps({name: value for name, value in request.items() if name != "body"})
     return head[:-1] + b',"body":' + body + b"}"
 
@@ -29,7 +29,7 @@ def decode(line: bytes) -> Result:
     """Any line of an output or error file; a line that makes no sense is a Result without custom_id."""
     row = read(line)
     custom_id = row.get("custom_id") if isinstance(row.get("custom_id"), str) else None
-    response = _dict(row.get("response"))
+    response = as_dict(row.get("response"))
     body = as_object(response.get("body")) or {}
     if body.get("choices") and response.get("status_code", 200) == 200:
         return _answer(custom_id, body)
@@ -44,8 +44,8 @@ def read(line: bytes) -> dict:
 
 
 def _answer(custom_id: str | None, body: dict) -> Result:
-    choice = _dict(body["choices"][0]) if isinstance(body["choices"], list) else {}
-    message = _dict(choice.get("message"))
+    choice = as_dict(body["choices"][0]) if isinstance(body["choices"], list) else {}
+    message = as_dict(choice.get("message"))
     text = message.get("content")
     ok = isinstance(text, str) and bool(text.strip())
     refusal = message.get("refusal")
@@ -53,10 +53,10 @@ def _answer(custom_id: str | None, body: dict) -> Result:
         custom_id,
         ok,
         text=text if ok else None,
-        error=None if ok else _error(refusal or "the answer has no text", "refusal" if refusal else "no_content"),
-        finish_reason=_text(choice.get("finish_reason")),
-        model=_text(body.get("model")),
-        usage=body["usage"] if isinstance(body.get("usage"), dict) else None,
+        error=None if ok else failure(refusal or "the answer has no text", "refusal" if refusal else "no_content"),
+        finish_reason=as_text(choice.get("finish_reason")),
+        model=as_text(body.get("model")),
+        usage=body["usage"] if isinstance(body.get("usage"), dict) and plain(body["usage"]) else None,
     )
 
 
@@ -65,13 +65,15 @@ def _failure(row: dict, response: dict, body: dict) -> dict[str, Any]:
     status = response.get("status_code")
     for reason in (row.get("error"), body.get("error"), body.get("message"), response.get("body")):
         if isinstance(reason, dict) and reason:
-            return _error(reason.get("message") or orjson.dumps(reason).decode(), reason.get("code") or status)
+            return failure(
+                reason.get("message") or plain(reason) or "an error without words", reason.get("code") or status
+            )
         if isinstance(reason, str) and reason:
-            return _error(reason, status)
-    return _error("no answer and no reason given", status)
+            return failure(reason, status)
+    return failure("no answer and no reason given", status)
 
 
-def _error(message: object, code: object = None) -> dict[str, Any]:
+def failure(message: object, code: object = None) -> dict[str, Any]:
     return {"message": str(message), "code": None if code is None else str(code)}
 
 
@@ -95,9 +97,17 @@ def _lenient(value: bytes | str) -> object:
         return None
 
 
-def _dict(value: object) -> dict:
+def plain(value: object) -> str:
+    """A value as JSON; "" for what would not survive it: numbers beyond 64 bits, hundreds of levels."""
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:
+        return ""
+
+
+def as_dict(value: object) -> dict:
     return value if isinstance(value, dict) else {}
 
 
-def _text(value: object) -> str | None:
+def as_text(value: object) -> str | None:
     return value if isinstance(value, str) else None

@@ -59,6 +59,13 @@ def identifier(value: Any, what: str) -> str:
     return value
 
 
+def record(value: Any, what: str) -> dict[str, Any]:
+    """A JSON object. Raises Busy: an answer that is none is asked for again."""
+    if not isinstance(value, dict):
+        raise Busy(f"{what}: the answer is no JSON object")
+    return value
+
+
 def safe(text: object, secret: str) -> str:
     """Foreign words as one line, without the key and without the signature of a storage URL."""
     words = str(text).replace(secret, "[key]") if secret else str(text)

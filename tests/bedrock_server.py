@@ -8,6 +8,7 @@ requests at the start, and that jobs advance by being asked and not by time.
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 from xml.sax.saxutils import escape
@@ -21,6 +22,8 @@ TIME = "2026-01-02T03:04:{:02d}Z"
 
 
 class BedrockServer(WireServer):
+    least = 100
+
     routes = (
         ("POST", "/model-invocation-job", "start", "create"),
         ("GET", "/model-invocation-jobs", "find", "list_jobs"),
@@ -38,6 +41,22 @@ class BedrockServer(WireServer):
         self.objects: dict[str, bytes] = {}  # bucket/key
         self.page = 2  # jobs to a page of the list
 
+    def environment(self, folder: Path) -> dict[str, str]:
+        """The variables of an account that is nobody's, with this service as its endpoints."""
+        return {
+            "BEDROCK_BUCKET": "s3://our-bucket/some/prefix",
+            "BEDROCK_ROLE_ARN": "arn:aws:iam::123456789012:role/batch",
+            "AWS_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "AKIA0000000000000000",
+            "AWS_SECRET_ACCESS_KEY": self.secret,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": str(folder / "none"),
+            "AWS_SHARED_CREDENTIALS_FILE": str(folder / "none"),
+            "AWS_ENDPOINT_URL_BEDROCK": self.url,
+            "AWS_ENDPOINT_URL_S3": self.url,
+            "AWS_MAX_ATTEMPTS": "1",  # nothing here may sleep
+        }
+
     # -- jobs --------------------------------------------------------------------------------------
 
     def create(self, call: Call) -> Answer:
@@ -47,7 +66,7 @@ class BedrockServer(WireServer):
                 return Answer(200, {"jobArn": job["about"]["jobArn"]})
         place = asked["inputDataConfig"]["s3InputDataConfig"]["s3Uri"].removeprefix("s3://")
         rows = [json.loads(line) for line in self.objects[place].splitlines()]
-        if len(rows) < 100:
+        if len(rows) < self.least:
             return refusal(400, "ValidationException", "the number of records is less than 100")
         arn = f"{ARN}{len(self.jobs):012d}"
         about = {**asked, "jobArn": arn, "submitTime": TIME.format(len(self.jobs)), "status": "Submitted"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import socket
 from pathlib import Path
 
@@ -15,9 +17,10 @@ from pipeline.prompt import Prompt
 from pipeline.workspace import Workspace
 
 PLUGINS = {
-    "TOGETHER_API_KEY", "TOGETHER_BASE_URL", "BASE_URL", "KEY_ENV", "LOCAL_MODEL", "LOCAL_CONTEXT",
-    "LIVE_CONCURRENCY", "LIVE_RPM", "VLLM_COMMAND", "VLLM_ARGS",
+    "BASE_URL", "KEY_ENV", "LIVE_CONCURRENCY", "LIVE_RPM",
+    "VLLM_COMMAND", "VLLM_ARGS", "LOCAL_MODEL", "LOCAL_CONTEXT",
 }  # fmt: skip
+OF_A_SERVICE = re.compile(r"[A-Z_]+_(?:API_KEY|BASE_URL)|(?:AWS|BEDROCK)_.*")
 ROOT = Path(__file__).parent.parent
 
 
@@ -25,7 +28,7 @@ ROOT = Path(__file__).parent.parent
 def alone(tmp_path, monkeypatch):
     """Run in an empty folder, without the variables of the person who runs the tests."""
     options = {option.envvar for command in main.commands.values() for option in command.params}
-    for name in filter(None, options | PLUGINS):
+    for name in filter(None, options | PLUGINS | {*filter(OF_A_SERVICE.fullmatch, os.environ)}):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
 

@@ -1,11 +1,18 @@
-"""The contract over the plugins that have tests of their own: Together through its real SDK."""
+"""The contract over plugins that have tests of their own too; Together and Bedrock through their real SDKs."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import pytest
 
 from pipeline.testkit.contract import ProviderContract
+from pipeline.testkit.service import Service
+from providers import converse
+from providers.gemini import Gemini
 from providers.together import Together
+from tests.bedrock_server import BedrockServer
+from tests.gemini_server import GeminiServer
 from tests.together_server import TogetherServer
 
 ROUTES = {"stage": "upload", "start": "create", "find": "list", "poll": "retrieve", "fetch": "content"}
@@ -15,6 +22,7 @@ class TogetherService(TogetherServer):
     """The fake under the words of the contract."""
 
     secret, tells_strangers, text, no_counts = "k-secret-0123456789", True, "answer to {}", False
+    wire = Service.wire
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,4 +60,54 @@ class TestTogether(ProviderContract):
         with TogetherService() as server:
             monkeypatch.setenv("TOGETHER_API_KEY", server.secret)
             monkeypatch.setenv("TOGETHER_BASE_URL", server.url)
+            yield server
+
+
+class GeminiService(GeminiServer):
+    def provider(self) -> Gemini:
+        return Gemini()
+
+
+class TestGemini(ProviderContract):
+    @pytest.fixture
+    def service(self, monkeypatch):
+        with GeminiService() as server:
+            monkeypatch.setenv("GEMINI_API_KEY", server.secret)
+            monkeypatch.setenv("GEMINI_BASE_URL", server.url)
+            yield server
+
+
+class BedrockService(BedrockServer):
+    """The fake under the words of the contract, without the least of requests, which has tests of its own."""
+
+    least = 1
+    words = {"completed": "Completed", "failed": "Failed", "expired": "Expired", "cancelled": "Stopped"}  # noqa: RUF012
+
+    def provider(self):
+        from providers.bedrock import Bedrock
+
+        class Small(Bedrock):
+            def limits(self, model):
+                return replace(super().limits(model), min_requests=1)
+
+        return Small()
+
+    def wire(self, line):
+        return converse.custom_id(super().wire(line))
+
+    def _end(self, job, word):
+        super()._end(job, self.words.get(word, word))
+
+
+# A client of boto3 takes longer to make than all that it does here; test_bedrock.py is the short form.
+@pytest.mark.long
+class TestBedrock(ProviderContract):
+    # A client of boto3 takes longer to make than all that it does here.
+    @pytest.fixture
+    def service(self, monkeypatch, tmp_path):
+        pytest.importorskip("boto3")
+        with BedrockService() as server:
+            server.ending = "completed"
+            for name, value in server.environment(tmp_path).items():
+                monkeypatch.setenv(name, value)
             yield server

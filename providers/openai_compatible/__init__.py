@@ -17,7 +17,7 @@ from pipeline.errors import Ambiguous, Busy, Rejected, Unencodable, clean
 from pipeline.hookspecs import hookimpl
 from pipeline.provider import Download, Found, Limits, Provider, Shard, Status
 from providers import chat
-from providers.http import Http, Missing, address, identifier, key
+from providers.http import Http, Missing, address, identifier, key, record
 from providers.openai_compatible import services
 from providers.openai_compatible.services import Service
 
@@ -76,7 +76,7 @@ class OpenAICompatible(Provider):
             upload = {"file": (f"{shard.key}.jsonl", stream, "application/jsonl")}
             form = {"purpose": self.service.purpose}
             answer = self._http.ask("upload", "POST", self.service.files, data=form, files=upload)
-        file = _object(answer, "upload")
+        file = record(answer, "upload")
         stored = file.get("bytes", file.get("size_bytes"))
         if isinstance(stored, int) and stored and stored != shard.bytes:
             raise Busy(f"the upload stored {stored:,} of {shard.bytes:,} bytes")
@@ -94,7 +94,7 @@ class OpenAICompatible(Provider):
             body["metadata"] = {TAG: shard.sha256}
         job = self._http.start(row.batches, json=body)
         try:
-            return _ref(_object(job, "start"), shard)
+            return _ref(_job(job, "start"), shard)
         except Busy as error:  # something was created, and its id is not known
             raise Ambiguous(str(error)) from None
 
@@ -170,7 +170,7 @@ class OpenAICompatible(Provider):
 
     def _job(self, ref: Mapping[str, Any]) -> dict:
         try:
-            job = _object(self._http.ask("status", "GET", f"{self.service.batches}/{ref['id']}"), "status")
+            job = _job(self._http.ask("status", "GET", f"{self.service.batches}/{ref['id']}"), "status")
         except Missing as error:
             where = " and ".join(self.keys) or "address"
             raise Rejected(f"{error}: no job {ref['id']} there; set the {where} that started it") from None
@@ -191,7 +191,7 @@ class OpenAICompatible(Provider):
     def _size(self, path: str) -> int | None:
         """The service's own figure; a service that does not tell is no reason to fail."""
         try:
-            file = _object(self._http.ask("file", "GET", path), "file")
+            file = record(self._http.ask("file", "GET", path), "file")
         except (Busy, Rejected):
             return None
         size = file.get("bytes", file.get("size_bytes"))
@@ -219,13 +219,10 @@ def _filled(value: Any, words: Mapping[str, Any]) -> Any:
     return value
 
 
-def _object(value: Any, what: str) -> dict:
-    """A JSON object, taken out of a wrapper around a job if there is one."""
-    if isinstance(value, dict) and isinstance(value.get("job"), dict):
-        value = value["job"]
-    if not isinstance(value, dict):
-        raise Busy(f"{what}: the answer is no JSON object")
-    return value
+def _job(value: Any, what: str) -> dict:
+    """A job, taken out of a wrapper around it if there is one."""
+    wrapped = value.get("job") if isinstance(value, dict) else None
+    return record(wrapped if isinstance(wrapped, dict) else value, what)
 
 
 def _listed(answer: Any) -> list[dict]:

@@ -1,0 +1,225 @@
+"""The batch of the Gemini API (AI Studio), in its file mode, as plain REST.
+
+What this module knows about the wire (v1beta, the documentation and google-genai 3.6): an upload is two calls, and
+its file is gone after 48 hours; the model stands in the path of a start, and also in each request of the file; a
+job is an Operation, whose `metadata` has the state and the display name, which nothing forbids to be there twice;
+an empty list is `{}`; numbers of 64 bits are strings, and a zero is left out; the file of an ended job may be named
+later than its end, in one of two places; `files/…:download` redirects to `/download`, which is asked at once here,
+because the key must follow no redirect.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Any
+
+import orjson
+
+from pipeline.errors import Ambiguous, Busy, Rejected, clean
+from pipeline.hookspecs import hookimpl
+from pipeline.provider import Download, Found, Limits, Provider, Shard, Status
+from providers import contents
+from providers.http import Http, Missing, address, identifier, key, record
+
+KEY = "GEMINI_API_KEY"
+BASE_URL = "GEMINI_BASE_URL"
+HOST = "https://generativelanguage.googleapis.com"
+API = "/v1beta"
+MIME = "application/jsonl"
+URL = re.compile(r"https?://[^/?#\s]+(/\S*)")  # the path and what follows
+MOST_PAGES = 1000  # of 100 jobs
+STATES = {  # after JOB_STATE_, BATCH_STATE_
+    **dict.fromkeys(("QUEUED", "PENDING", "RUNNING", "CANCELLING", "PAUSED", "UPDATING"), "running"),
+    "SUCCEEDED": "completed",
+    "PARTIALLY_SUCCEEDED": "completed",
+    "FAILED": "failed",
+    "CANCELLED": "cancelled",
+    "EXPIRED": "expired",
+}
+
+
+class Gemini(Provider):
+    """2 GB a file; found again by the display name, which is the shard's hash."""
+
+    name = "gemini"
+    about = "Google's Gemini API (AI Studio)"
+    keys = (KEY,)
+    discount = "50 %"
+    tag = "the display name"
+
+    def limits(self, model: str) -> Limits:
+        return Limits(max_bytes=2_000_000_000, poll=(30.0, 60.0))
+
+    def encode(self, request: Mapping[str, Any]) -> bytes:
+        return contents.encode(request)
+
+    def decode(self, line: bytes):
+        return contents.decode(line)
+
+    def custom_id(self, line: bytes) -> str:
+        return orjson.loads(line)["key"]
+
+    def preflight(self, model: str) -> None:
+        self._http  # noqa: B018 (says what is missing)
+
+    def stage(self, shard: Shard) -> dict[str, Any]:
+        where = self._upload_path(shard)
+        headers = {"X-Goog-Upload-Command": "upload, finalize", "X-Goog-Upload-Offset": "0"}
+        with shard.path.open("rb") as stream:
+            answer = self._http.ask("upload", "POST", where, headers=headers, content=stream)
+        file = _part(record(answer, "upload"), "file")
+        stored = contents.count(file.get("sizeBytes"))
+        if stored and stored != shard.bytes:
+            raise Busy(f"the upload stored {stored:,} of {shard.bytes:,} bytes")
+        return {"file": identifier(file.get("name"), "upload")}
+
+    def find(self, shard: Shard, handle: Mapping[str, Any]) -> list[Found]:
+        mine = [job for job in self._jobs() if _part(job, "metadata").get("displayName") == shard.sha256]
+        return [Found(_ref(job), _state(job), _created(job)) for job in mine]
+
+    def start(self, shard: Shard, handle: Mapping[str, Any]) -> dict[str, Any]:
+        batch = {"displayName": shard.sha256, "inputConfig": {"fileName": handle["file"]}}
+        job = self._http.start(f"{API}/{_model(shard)}:batchGenerateContent", json={"batch": batch})
+        try:
+            return _ref(record(job, "start"))
+        except Busy as error:  # something was created, and its name is not known
+            raise Ambiguous(str(error)) from None
+
+    def poll(self, ref: Mapping[str, Any]) -> Status:
+        job = self._job(ref)
+        raw = clean(_word(job), 40)
+        why = _part(job, "error").get("message")
+        return Status(
+            _state(job),
+            raw=raw,
+            done=_done(job),
+            error=clean(why) if why else None,
+            warning=None if _short(job) in STATES else f"unknown status {raw!r}; taken as still running",
+        )
+
+    def fetch(self, ref: Mapping[str, Any]) -> Iterator[Download]:
+        """One file holds answers and errors."""
+        job = self._job(ref)
+        for place in (_part(job, "response"), _part(_part(job, "metadata"), "output")):
+            if name := place.get("responsesFile"):
+                yield from self._download(identifier(name, "download"))
+                return
+
+    def cancel(self, ref: Mapping[str, Any]) -> None:
+        self._http.send("cancel", "POST", f"{API}/{ref['id']}:cancel")
+
+    # -- the service ------------------------------------------------------------------------------
+
+    @cached_property
+    def _http(self) -> Http:
+        secret = key(KEY)
+        return Http(base_url(), {"x-goog-api-key": secret}, secret)
+
+    def _upload_path(self, shard: Shard) -> str:
+        """Where the bytes go. Only the path is taken from the answer: the key goes to no other host."""
+        headers = {
+            "X-Goog-Upload-Protocol": "resumable",
+            "X-Goog-Upload-Command": "start",
+            "X-Goog-Upload-Header-Content-Length": str(shard.bytes),
+            "X-Goog-Upload-Header-Content-Type": MIME,
+        }
+        file = {"displayName": shard.key, "mimeType": MIME, "sizeBytes": shard.bytes}
+        answer = self._http.send("upload", "POST", f"/upload{API}/files", headers=headers, json={"file": file})
+        if not (url := URL.fullmatch(answer.headers.get("x-goog-upload-url", ""))):
+            raise Busy("upload: the answer names no address for the bytes")
+        return url[1].removeprefix(URL.fullmatch(f"{self._http.base}/")[1].rstrip("/"))
+
+    def _jobs(self) -> Iterator[dict]:
+        """All jobs of the project, page by page."""
+        query: dict[str, Any] = {"pageSize": 100}
+        for _ in range(MOST_PAGES):
+            answer = record(self._http.ask("list", "GET", f"{API}/batches", params=query), "list")
+            jobs = answer.get("operations") or []
+            if not isinstance(jobs, list) or not all(isinstance(job, dict) for job in jobs):
+                raise Busy("the list of jobs is no list")
+            yield from jobs
+            if not (token := answer.get("nextPageToken")):
+                return
+            query = {"pageSize": 100, "pageToken": token}
+        raise Busy(f"list: more than {MOST_PAGES} pages of jobs")
+
+    def _job(self, ref: Mapping[str, Any]) -> dict:
+        try:
+            job = record(self._http.ask("status", "GET", f"{API}/{ref['id']}"), "status")
+        except Missing as error:
+            where = f"set the {KEY} (and {BASE_URL}) that started it"
+            raise Rejected(f"{error}: no job {ref['id']} for this key at this address; {where}") from None
+        if job.get("name") != ref["id"]:
+            raise Busy(f"the status of job {ref['id']} came back as something else")
+        return job
+
+    def _download(self, name: str) -> Iterator[Download]:
+        """The file as a stream; the connection is closed when the core is done with it."""
+        size = self._size(name)
+        try:
+            with self._http.open("download", f"/download{API}/{name}:download?alt=media") as chunks:
+                yield Download("output", size, chunks)
+        except Missing:
+            yield Download("output", size, None)
+
+    def _size(self, name: str) -> int | None:
+        """The service's own figure, which it does not give for every name of its own."""
+        try:
+            file = record(self._http.ask("file", "GET", f"{API}/{name}"), "file")
+        except (Busy, Rejected):
+            return None
+        return contents.count(file.get("sizeBytes"))
+
+
+def base_url() -> str:
+    """GEMINI_BASE_URL, with or without the version at its end; Google's own if it is not set."""
+    url = os.environ.get(BASE_URL, "").strip().rstrip("/").removesuffix(API)
+    return address(BASE_URL, url or HOST)
+
+
+def _model(shard: Shard) -> str:
+    """The model of the shard's requests, which the path of a start must name."""
+    with shard.path.open("rb") as stream:
+        return orjson.loads(stream.readline())["request"]["model"]
+
+
+def _part(value: dict, name: str) -> dict:
+    part = value.get(name)
+    return part if isinstance(part, dict) else {}
+
+
+def _ref(job: dict) -> dict[str, Any]:
+    return {"id": identifier(job.get("name"), "start"), "created": _created(job)}
+
+
+def _word(job: dict) -> str:
+    return str(_part(job, "metadata").get("state") or "")
+
+
+def _short(job: dict) -> str:
+    return _word(job).upper().removeprefix("JOB_STATE_").removeprefix("BATCH_STATE_")
+
+
+def _state(job: dict) -> str:
+    return STATES.get(_short(job), "running")
+
+
+def _created(job: dict) -> str:
+    """Without its Z: fractions of a second have as many digits as they need, and a Z sorts after them."""
+    return clean(_part(job, "metadata").get("createTime") or "", 40).removesuffix("Z")
+
+
+def _done(job: dict) -> int | None:
+    stats = _part(_part(job, "metadata"), "batchStats")
+    counts = [contents.count(stats.get(f"{name}RequestCount")) for name in ("successful", "failed")]
+    if all(value is None for value in counts) and contents.count(stats.get("requestCount")) is None:
+        return None
+    return sum(value or 0 for value in counts)
+
+
+@hookimpl
+def batch_provider() -> Provider:
+    return Gemini()
