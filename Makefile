@@ -136,10 +136,10 @@ check: lint test  ## What every commit must pass
 lint: | $(VENV)/installed-dev
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
 test: | $(VENV)/installed-dev $(VENV)/installed-local  ## Run the tests
-	@$(PYTHON) -m pytest
+	@$(PYTHON) -m pytest -n auto
 test-long: | $(VENV)/installed-dev $(VENV)/installed-local  ## Run the long tests too: kill -9 at every step
-	@$(PYTHON) -m pytest -m 'long or not long'
+	@$(PYTHON) -m pytest -n auto -m 'long or not long'
 test-sdks: | $(VENV)/installed-sdks  ## Compare what is sent with what vendors' own SDKs send
-	@$(PYTHON) -m pytest tests/test_sdks.py
+	@$(PYTHON) -m pytest tests/test_sdks.py tests/test_gemini_sdk.py
 bench: | $(VENV)/installed-dev  ## Measure speed and memory, as ratios in one run
 	@$(PYTHON) tests/bench.py

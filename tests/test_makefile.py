@@ -230,7 +230,7 @@ def test_without_transcripts_nothing_is_guessed(make):
 
 
 def test_a_wrong_provider_is_named_and_leaves_nothing_behind(make):
-    make.refused("submit", says="no provider 'nope' is installed; PROVIDER may be: ", PROVIDER="nope")
+    make.refused("submit", says="no provider 'nope' is installed; `make providers` lists", PROVIDER="nope")
     make.refused("submit", says="nowhere: no such file or folder", TRANSCRIPTS="nowhere")
     assert not (make.root / "data" / "runs").exists()
 
