@@ -19,7 +19,7 @@ class FolderProvider(Provider):
     A subclass brings the process: `go_on` is called by `start`, and by `poll` whenever none is at work.
     """
 
-    tag = "the job's folder"
+    tag = "folder"
 
     @abstractmethod
     def go_on(self, job: Job) -> None:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import sys
+from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from pipeline.testkit.contract import ProviderContract
-from pipeline.testkit.service import Service
+from pipeline.testkit.service import Flaky, Service
 from providers import converse
 from providers.gemini import Gemini
+from providers.job import Job, append, names
+from providers.live import Live
+from providers.local import Local
 from providers.together import Together
+from providers.vllm import Vllm
 from tests.bedrock_server import BedrockServer
 from tests.gemini_server import GeminiServer
 from tests.together_server import TogetherServer
@@ -97,6 +105,54 @@ class BedrockService(BedrockServer):
 
     def _end(self, job, word):
         super()._end(job, self.words.get(word, word))
+
+
+class MachineService(Service):
+    """A job on this machine without its process: each poll is what that would have done."""
+
+    def __init__(self, make) -> None:
+        super().__init__()
+        self.make, self.polls = make, Counter()
+
+    def provider(self) -> Flaky:
+        plugin = self.make()
+        poll = plugin.poll
+        plugin.go_on = lambda job: None
+        plugin.poll = lambda ref: self.asked(ref["job"]) or poll(ref)
+        return Flaky(plugin, self)
+
+    @property
+    def invoice(self):
+        jobs = sorted(Path("data/runs").glob("*/*/service/*/job.json"))
+        return [[json.loads(line)["custom_id"] for line in Job(path.parent).rest()] for path in jobs]
+
+    def asked(self, folder: str) -> None:
+        job, self.polls[folder] = Job(folder), self.polls[folder] + 1
+        if job.state or self.polls[folder] <= self.polls_needed:
+            return
+        for name in list(names(Path(job.read()["shard"])))[: self.answered]:
+            append(job.answers, json.dumps(self.row(name)).encode())
+        job.end(self.ending, "it broke" if self.ending == "failed" else None)
+
+    def row(self, name: str) -> dict:
+        if name in self.errors:
+            return {"custom_id": name, "error": {"message": self.errors[name]}}
+        body = {"choices": [{"message": {"content": self.text.format(name)}, "finish_reason": "stop"}]}
+        return {"custom_id": name, "response": {"status_code": 200, "body": body}}
+
+
+class TestMachine(ProviderContract):
+    @pytest.fixture(params=[Local, Live, Vllm], ids=lambda plugin: plugin.name)
+    def service(self, request, monkeypatch):
+        monkeypatch.setenv("BASE_URL", "http://127.0.0.1:1/v1")
+        monkeypatch.setenv("VLLM_COMMAND", sys.executable)
+        monkeypatch.setattr("providers.local.model.weights", lambda: Path())
+        service = MachineService(request.param)
+        service.tells_strangers = False  # a folder is of one run
+        return service
+
+    def test_an_unknown_word_means_still_running(self):
+        """Its words are its own."""
 
 
 # A client of boto3 takes longer to make than all that it does here; test_bedrock.py is the short form.

@@ -26,8 +26,8 @@ from providers.live import server
 class Live(FolderProvider):
     """BASE_URL, with the key in the variable that KEY_ENV names, if any."""
 
-    name = "live"
-    about = "any chat-completions URL, asked one by one: Ollama, LM Studio, llama-server, SGLang, …"
+    name, keys, discount = "live", ("BASE_URL",), "full price"
+    about = "any chat-completions URL, asked one by one: Ollama, LM Studio, llama-server, …"
     caveat = (
         "asked one by one at the price of single calls; an answer that was lost on the way, or to a kill, "
         "was asked for again"
