@@ -8,7 +8,7 @@ from pipeline import plugins
 from pipeline.errors import PipelineError, clean
 from pipeline.provider import Provider
 
-HEAD = ("NAME", "KEY", "", "REQUESTS", "MB", "BATCH COSTS", "LOST ANSWER", "MODEL", "WHAT IT IS")
+HEAD = ("NAME", "KEY", "", "REQUESTS", "MB", "BATCH COSTS", "LOST ANSWER", "WHAT IT IS", "MODEL")
 UNKNOWN = "?"  # not published, or not found: never a guess
 
 
@@ -36,11 +36,11 @@ def _row(provider: Provider) -> tuple[str, ...]:
         " ".join(provider.keys) or "none",
         "" if not provider.keys else "not set" if missing else "set",
         _number(limits.max_requests),
-        _number(limits.max_bytes and limits.max_bytes // 1_000_000),
+        _number(limits.max_bytes and round(limits.max_bytes / 1e6)),
         provider.discount or UNKNOWN,
         f"exact: {provider.tag}" if provider.tag else "not exact",
-        provider.default_model or "",
         provider.about,
+        provider.default_model or "",
     )
     return tuple(clean(cell, 80) for cell in cells)
 

@@ -51,7 +51,7 @@ class Bedrock(Provider):
     name = "bedrock"
     about = "Amazon Bedrock's batch inference, for 100 transcripts and more"
     keys = (BUCKET, ROLE)
-    discount = "50 %"
+    discount = "50 % less"
     tag = "clientRequestToken"
 
     def limits(self, model: str) -> Limits:

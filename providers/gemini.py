@@ -47,8 +47,8 @@ class Gemini(Provider):
     name = "gemini"
     about = "Google's Gemini API (AI Studio)"
     keys = (KEY,)
-    discount = "50 %"
-    tag = "the display name"
+    discount = "50 % less"
+    tag = "display name"
 
     def limits(self, model: str) -> Limits:
         return Limits(max_bytes=2_000_000_000, poll=(30.0, 60.0))
