@@ -12,7 +12,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-KINDS = ("transcript", "rejected", "request", "result", "receipt")
+KINDS = ("transcript", "rejected", "request", "result", "receipt", "service")
 
 
 @cache
@@ -47,7 +47,8 @@ def _short(error: Any) -> str:
     if error.validator == "anyOf" and error.json_path == "$":
         return "'text' or 'segments' is required"
     if error.validator == "additionalProperties":
-        return f"{error.message}; fields of your own belong into `metadata`"
+        own = "; fields of your own belong into `metadata`" if error.schema.get("title") == "Transcript" else ""
+        return error.message + own
     if error.validator_value == "\\S":
         return "there are no words in it"
     if len(error.message) <= 160:

@@ -106,7 +106,7 @@ def test_the_whole_way(server, make_batch, send, collect, ws):
 
 def test_it_is_a_plugin_that_setup_names():
     plugin = gemini.batch_provider()
-    assert (plugin.name, plugin.keys, plugin.discount) == ("gemini", ("GEMINI_API_KEY",), "50 %")
+    assert (plugin.name, plugin.keys, plugin.discount) == ("gemini", ("GEMINI_API_KEY",), "50 % less")
     assert plugin.default_model is None
     assert plugin.limits(MODEL).max_bytes == 2_000_000_000
     assert "    gemini = providers.gemini\n" in (ROOT / "setup.cfg").read_text()

@@ -23,7 +23,15 @@ RECEIPT = {
     "state": "planned", "updated": "",
 }  # fmt: skip
 REJECTED = {"where": "talks.jsonl:2", "reasons": ["$: 'id' is a required property"]}
-GOOD = {"transcript": TRANSCRIPT, "rejected": REJECTED, "request": REQUEST, "result": RESULT, "receipt": RECEIPT}
+SERVICE = {"url": "https://host/v1", "key": "MY_KEY", "max_requests": 5, "cancel": "DELETE {batches}/{id}"}
+GOOD = {
+    "transcript": TRANSCRIPT,
+    "rejected": REJECTED,
+    "request": REQUEST,
+    "result": RESULT,
+    "receipt": RECEIPT,
+    "service": SERVICE,
+}
 
 VALID = [
     ("transcript", {"id": "Ünïcode / ☃ id", "segments": [{"text": "x"}]}),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import schemas
 from pipeline.errors import InputError, clean
 
 BUILT_IN = Path(__file__).with_name("services.yaml")
@@ -68,8 +69,6 @@ def _rows(path: Path) -> dict[str, Any]:
 
 
 def _checked(name: str, row: Any) -> dict[str, Any]:
-    columns = {field.name for field in fields(Service)} - {"name"}
-    unknown = sorted(map(str, set(row) - columns)) if isinstance(row, dict) else [str(row)]
-    if unknown:
-        raise InputError(f"{OWN}: {clean(name)}: no such column: {clean(', '.join(unknown))}")
+    if why := next(schemas.faults("service", row), None):
+        raise InputError(f"{OWN}: {clean(name)}: {clean(why)}")
     return row
