@@ -20,7 +20,7 @@ from pipeline.errors import Ambiguous, Busy, PipelineError, Rejected, clean
 
 TIMEOUT = 120.0  # seconds; a start that is answered later is a start whose job must be looked for
 CHUNK = 1 << 20  # bytes
-ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,255}")  # of a file or a job
+ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:/=+-]{0,1023}")  # of a file or a job; a proxy's are long and base64
 SIGNED = re.compile(r"(https?://[^\s?]*)\?\S*")  # the query of a storage URL is a key to it
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 CERTAIN = (400, 401, 402, 403, 404, 413, 422)  # nothing was created; every other refusal of a start is in doubt
@@ -73,7 +73,10 @@ def safe(text: object, secret: str) -> str:
 
 
 class Http:
-    """A service at `base`, asked with these headers; `secret` is cut out of all that is printed."""
+    """A service at `base`, asked with these headers; `secret` is cut out of all that is printed.
+
+    With `redirects` a download may come from elsewhere, without the key.
+    """
 
     def __init__(self, base: str, headers: Mapping[str, str], secret: str = "", redirects: bool = False) -> None:
         self.base, self.secret = base, secret
@@ -98,7 +101,7 @@ class Http:
                 return _json("start", response.content)
             except Busy as error:
                 raise Ambiguous(str(error)) from None
-        if response.status_code in (*CERTAIN, 429):
+        if response.status_code in (*CERTAIN, 429) or response.has_redirect_location:
             self._check("start", response)
         raise Ambiguous(self._refusal("start", response))
 
@@ -116,7 +119,8 @@ class Http:
         """The content of a file as chunks; the connection is closed when the block is left."""
         # Uncompressed, so that a cut shows: a cut gzip stream looks whole to the HTTP library.
         plain = {"Accept-Encoding": "identity"}
-        with self._speaking(what), self._client.stream("GET", self.base + path, headers=plain) as response:
+        how = {"headers": plain, "follow_redirects": self._redirects}
+        with self._speaking(what), self._client.stream("GET", self.base + path, **how) as response:
             if not response.is_success:
                 response.read()
                 self._check(what, response)
@@ -132,7 +136,7 @@ class Http:
         logging.getLogger("httpx").setLevel(logging.WARNING)
         # A proxy for the outside knows no server on this machine.
         outside = urlsplit(self.base).hostname not in LOOPBACK
-        how = {"timeout": TIMEOUT, "follow_redirects": self._redirects, "trust_env": outside}
+        how = {"timeout": TIMEOUT, "trust_env": outside}
         return httpx.Client(headers=self._headers, verify=_trusted(), **how)
 
     def _chunks(self, what: str, response: Any) -> Iterator[bytes]:
@@ -154,6 +158,8 @@ class Http:
             return
         if response.status_code == 404:
             raise Missing(self._refusal(what, response))
+        if response.has_redirect_location:  # only a download follows one: a call that was moved would be two
+            raise Rejected(f"{what}: the address has moved ({response.status_code}); set the one that it moved to")
         if response.status_code in CERTAIN:
             raise Rejected(self._refusal(what, response))
         after = response.headers.get("retry-after", "")

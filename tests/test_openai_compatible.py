@@ -9,9 +9,11 @@ import pytest
 
 import schemas
 from pipeline import plugins
-from pipeline.errors import InputError, Rejected, Unencodable
+from pipeline.errors import Busy, InputError, Rejected, Unencodable
 from pipeline.provider import Shard
 from pipeline.testkit.contract import ProviderContract
+from pipeline.testkit.wire import Answer
+from providers.http import identifier
 from providers.openai_compatible import OpenAICompatible, services
 from tests.openai_server import DIALECTS, OpenAIServer
 
@@ -135,6 +137,35 @@ def test_a_server_without_a_key_gets_none(monkeypatch):
         monkeypatch.setenv("BASE_URL", server.base_url)
         with pytest.raises(Rejected, match="bad key None"):
             plugins.provider("custom").stage(Shard("0001", Path(__file__), 1, 1, "0" * 64))
+
+
+@pytest.mark.parametrize("status", [301, 307, 308])
+def test_a_start_that_is_sent_elsewhere_is_not_followed(status, monkeypatch, tmp_path):
+    with Service("openai") as server:
+        monkeypatch.setenv("BASE_URL", server.base_url)
+        server.create = lambda call: Answer(status, b"", {"Location": server.base_url + "/batches"})
+        with pytest.raises(Rejected, match="the address has moved"):
+            plugins.provider("custom").start(Shard("0001", tmp_path, 1, 1, "0" * 64, "m"), {"file_id": "f"})
+        assert server.starts() == 1
+
+
+def test_a_download_from_elsewhere_gets_no_key(monkeypatch):
+    with Service("openai") as server, Service("openai") as storage:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
+        monkeypatch.setenv("OPENAI_API_KEY", server.secret)
+        file = storage._store(b"answers")["id"]
+        elsewhere = storage.base_url.replace("127.0.0.1", "localhost") + f"/files/{file}/content"
+        server.content = lambda call: Answer(302, b"", {"Location": elsewhere})
+        with plugins.provider("openai")._http.open("download", f"/files/{file}/content") as chunks:
+            assert b"".join(chunks) == b"answers"
+        assert [call.headers.get("Authorization") for _, call in storage.calls] == [None]
+
+
+def test_ids_of_a_proxy_are_long_and_no_path(monkeypatch):
+    assert identifier("bGl0ZWxsbV9wcm94eTph" * 20 + "==", "upload")
+    for bad in ("../x", "a?b", "a b", "", None, "a\n"):
+        with pytest.raises(Busy):
+            identifier(bad, "upload")
 
 
 def test_rows_that_were_never_run_say_so():

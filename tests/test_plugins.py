@@ -76,3 +76,19 @@ def test_a_missing_plugin_lists_the_others():
 
 def test_available_imports_nothing():
     assert all(isinstance(point, EntryPoint) for point in plugins.available())
+
+
+def test_the_table_says_what_is_known_and_whose_plugin_is_broken(plugin, run, monkeypatch):
+    plugin("raise SystemExit('boom')\n")
+    monkeypatch.setenv("GROQ_API_KEY", "k-secret")
+    code, out, _ = run("providers")
+    rows = {line.split()[0]: line for line in out.splitlines() if line}
+    assert code == 0
+    assert "GROQ_API_KEY" in rows["groq"] and " set " in rows["groq"] and "not set" not in rows["groq"]
+    assert (
+        "not set" in rows["openai"] and "50 % less" in rows["openai"] and "exact: file id, hash" in rows["openai"]
+    )
+    assert "not exact" in rows["anthropic"]
+    assert rows["novita"].split()[2:7] == ["not", "set", "?", "?", "?"]
+    assert rows["acme:"] == "acme: provider 'acme' does not load: SystemExit: boom"
+    assert "k-secret" not in out
