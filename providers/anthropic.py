@@ -8,42 +8,29 @@ For that the ids on the wire hold a hash of the request: equal ids are equal req
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import orjson
 
-from pipeline.errors import Ambiguous, Busy, Rejected, Unencodable, clean
+from pipeline.errors import Ambiguous, Busy, Rejected, clean
 from pipeline.hookspecs import hookimpl
 from pipeline.provider import Download, Found, Limits, Provider, Result, Shard, Status
-from providers import chat
-from providers.chat import as_dict, as_text
+from providers import chat, messages
+from providers.chat import as_dict
 from providers.http import CHUNK, Http, Missing, address, identifier, key, record
 
 KEY, BASE_URL = "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"
 BATCHES = "/v1/messages/batches"
 VERSION = "2026-10-21"  # as its SDK says, from 2.12 on, with the key as a bearer
 HEAD, TAIL = b'{"requests":[', b"]}"
-STEM = 51  # characters of an id on the wire, which has 64, before the hash of its request
 MARGIN = timedelta(minutes=1)  # between the clocks of the service's own machines
 MOST_PAGES = 1000  # of 100 jobs
-# Of OpenAI's words: what has no counterpart here.
-REFUSED = {
-    "n", "seed", "logit_bias", "logprobs", "top_logprobs", "presence_penalty", "frequency_penalty", "stream",
-    "stream_options", "functions", "function_call", "parallel_tool_calls", "modalities", "audio", "prediction",
-    "verbosity", "store", "web_search_options", "prompt_cache_key", "safety_identifier",
-}  # fmt: skip
-FINISH = {
-    "end_turn": "stop", "stop_sequence": "stop", "max_tokens": "length", "model_context_window_exceeded": "length",
-    "tool_use": "tool_calls", "refusal": "content_filter",
-}  # fmt: skip
-UNRUN = {"expired": "expired", "canceled": "cancelled"}
 
 
 class Anthropic(Provider):
@@ -56,26 +43,13 @@ class Anthropic(Provider):
         return Limits(max_requests=100_000, max_bytes=256_000_000 - len(HEAD + TAIL))
 
     def encode(self, request: Mapping[str, Any]) -> bytes:
-        name, params = request["custom_id"], orjson.dumps(dict(sorted(_params(request["body"]).items())))
-        stem = name if len(name) <= STEM else f"{name[: STEM - 13]}-{_mark(name.encode())}"
-        return b'{"custom_id":"' + f"{stem}-{_mark(params)}".encode() + b'","params":' + params + b"}"
+        return messages.encode(request)
 
     def custom_id(self, line: bytes) -> str:
-        """Without the hash of the request: by it, a request is told whose prompt was changed."""
-        return _stem(orjson.loads(line)["custom_id"])
+        return messages.custom_id(super().custom_id(line))
 
     def decode(self, line: bytes) -> Result:
-        row = chat.read(line)
-        result = as_dict(row.get("result"))
-        name = _stem(row["custom_id"]) if isinstance(row.get("custom_id"), str) else None
-        if result.get("type") == "succeeded":
-            return _answer(name, as_dict(result.get("message")))
-        if result.get("type") in UNRUN:
-            state = UNRUN[result["type"]]
-            return Result(name, False, error={"message": f"the request {state}", "code": state}, outcome=state)
-        error = as_dict(as_dict(result.get("error")).get("error"))
-        message = error.get("message") or "no answer and no reason given"
-        return Result(name, False, error={"message": str(message), "code": as_text(error.get("type"))})
+        return messages.decode(line)
 
     def preflight(self, model: str) -> None:
         self._http  # noqa: B018 (says what is missing)
@@ -158,21 +132,23 @@ class Anthropic(Provider):
         if job.get("processing_status") != "ended":
             return Found(_ref(job), "running", created, exact=False)
         try:
-            same = self._has_ids_of(_ref(job), shard)
+            seen = self._ids(_ref(job))
+            if (first := next(seen, None)) is None:  # it has no answers to tell it by
+                return Found(_ref(job), "completed", created, exact=False)
+            wanted = _wanted(shard)
+            return (
+                Found(_ref(job), "completed", created) if all(n in wanted for n in chain([first], seen)) else None
+            )
         except Missing:  # archived: its answers are gone
             return Found(_ref(job), "completed", created, exact=False)
-        return Found(_ref(job), "completed", created) if same else None
 
-    def _has_ids_of(self, ref: Mapping[str, Any], shard: Shard) -> bool:
-        with shard.path.open("rb") as stream:
-            wanted = {orjson.loads(line)["custom_id"] for line in stream}
+    def _ids(self, ref: Mapping[str, Any]) -> Iterator[Any]:
+        """The ids in the results of a job, as on the wire."""
         rest = b""
         with self._http.open("download", f"{BATCHES}/{ref['id']}/results") as chunks:
-            for chunk in chunks:
+            for chunk in chain(chunks, [b"\n"]):
                 *lines, rest = (rest + chunk).split(b"\n")
-                if any(chat.read(line).get("custom_id") not in wanted for line in lines if line):
-                    return False
-        return True
+                yield from (chat.read(line).get("custom_id") for line in lines if line)
 
     def _job(self, ref: Mapping[str, Any]) -> dict:
         try:
@@ -184,105 +160,9 @@ class Anthropic(Provider):
         return job
 
 
-def _mark(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()[:12]
-
-
-def _stem(name: str) -> str:
-    return re.sub(r"-[0-9a-f]{12}\Z", "", name)
-
-
-def _params(body: Mapping[str, Any]) -> dict[str, Any]:
-    """The body of chat completions as that of Messages. Raises Unencodable for what has no counterpart, by name."""
-    body = {name: value for name, value in body.items() if value is not None and (name, value) != ("n", 1)}
-    if refused := sorted(REFUSED & set(body)):
-        raise Unencodable(f"Messages has no {', '.join(refused)}")
-    most = body.pop("max_completion_tokens", body.pop("max_tokens", None))
-    if most is None:
-        raise Unencodable("max_tokens is missing; Messages needs it")
-    system, messages = _messages(body.pop("messages"))
-    params = {"messages": messages, "max_tokens": most, **({"system": system} if system else {})}
-    if (stop := body.pop("stop", None)) is not None:
-        params["stop_sequences"] = [stop] if isinstance(stop, str) else stop
-    if (user := body.pop("user", None)) is not None:
-        params["metadata"] = {"user_id": user}
-    if output := _output(body.pop("response_format", None), body.pop("reasoning_effort", None)):
-        params["output_config"] = output
-    _check(body)
-    if twice := sorted(set(params) & set(body)):
-        raise Unencodable(f"{', '.join(twice)} is given twice, under two names")
-    return {**params, **body}
-
-
-def _messages(messages: list[dict]) -> tuple[str, list[dict]]:
-    """The system prompt and the messages of the two speakers."""
-    system, rest = [], []
-    for message in messages:
-        role, content = message.get("role"), message.get("content")
-        if role in ("system", "developer"):
-            system.append(content)
-        elif role in ("user", "assistant"):
-            rest.append({"role": role, "content": content})
-        else:
-            raise Unencodable(f"a message has the role {role!r}")
-        kinds = {part.get("type") for part in content} if isinstance(content, list) else set()
-        if foreign := kinds & {"image_url", "input_audio", "file", "refusal"}:
-            raise Unencodable(f"a message has {', '.join(sorted(foreign))}")
-    if any(not isinstance(text, str) for text in system):
-        raise Unencodable("a system message is not text")
-    return "\n\n".join(system), rest
-
-
-def _output(form: Any, effort: Any) -> dict[str, Any]:
-    output = {}
-    if isinstance(form, dict) and form.get("type") == "json_schema":
-        output["format"] = {"type": "json_schema", "schema": form["json_schema"]["schema"]}
-    elif form is not None and form != {"type": "text"}:
-        raise Unencodable("response_format may be a json_schema only")
-    if effort is not None:
-        if effort not in ("low", "medium", "high", "xhigh", "max"):
-            raise Unencodable(f"reasoning_effort may not be {effort!r}")
-        output["effort"] = effort
-    return output
-
-
-def _check(body: Mapping[str, Any]) -> None:
-    """What has the same name in both, and another meaning."""
-    if body.get("temperature", 0) > 1:
-        raise Unencodable("temperature is at most 1")
-    if any(isinstance(tool, dict) and "function" in tool for tool in body.get("tools") or ()):
-        raise Unencodable("tools must be in the form of Messages")
-    if isinstance(body.get("tool_choice"), str):
-        raise Unencodable("tool_choice must be in the form of Messages")
-
-
-def _answer(name: str | None, message: dict) -> Result:
-    blocks = message.get("content") if isinstance(message.get("content"), list) else []
-    texts = [str(block.get("text") or "") for block in map(as_dict, blocks) if block.get("type") == "text"]
-    text, reason = "".join(texts), message.get("stop_reason")
-    ok = bool(text.strip()) and reason != "refusal"
-    refused = {"message": text.strip() or "the answer was refused", "code": "refusal"}
-    empty = {"message": "the answer has no text", "code": "no_content"}
-    return Result(
-        name,
-        ok,
-        text=text if ok else None,
-        error=None if ok else refused if reason == "refusal" else empty,
-        finish_reason=FINISH.get(reason, as_text(reason)) if isinstance(reason, str) else None,
-        model=as_text(message.get("model")),
-        usage=_usage(as_dict(message.get("usage"))),
-    )
-
-
-def _usage(usage: dict) -> dict[str, Any] | None:
-    """In OpenAI's words; what was written to a cache or read from one is part of the prompt."""
-    names = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens", "output_tokens")
-    fresh, written, read, output = (usage[n] if isinstance(usage.get(n), int) else 0 for n in names)
-    if not usage:
-        return None
-    prompt = fresh + written + read
-    counts = {"prompt_tokens": prompt, "completion_tokens": output, "total_tokens": prompt + output}
-    return {**counts, "prompt_tokens_details": {"cached_tokens": read}} if read else counts
+def _wanted(shard: Shard) -> set[str]:
+    with shard.path.open("rb") as stream:
+        return {orjson.loads(line)["custom_id"] for line in stream}
 
 
 def _requests(shard: Shard) -> Iterator[bytes]:

@@ -7,6 +7,7 @@ import pytest
 
 from pipeline.errors import Unencodable, UnfinishedError
 from pipeline.testkit.contract import IDS, ProviderContract, Run
+from pipeline.testkit.wire import Answer
 from providers.anthropic import Anthropic
 from tests.anthropic_server import AnthropicServer
 
@@ -40,6 +41,24 @@ def test_a_job_that_may_be_another_s_is_named_and_not_taken(service):
     assert run.collect() == other.collect() == dict.fromkeys(IDS, "ok")
     assert run.texts() == {name: f"answer to {run.wire(name)}" for name in IDS}
     assert other.texts() == {name: f"answer to {other.wire(name)}" for name in IDS}
+
+
+@pytest.mark.parametrize("data", [b"", b'{"custom_id":"someone-else-000000000000"}'])
+def test_a_job_without_our_answers_is_not_ours(data, service):
+    run = Run(service)
+    run.make("a")
+    service.fault("start", "executed:500")
+    with pytest.raises(UnfinishedError):
+        run.send()
+    service.advance()
+    service.results = lambda call: Answer(200, data)
+    if data:  # certainly another's, and none of ours came: started anew
+        run.send()
+        assert len(service.invoice) == 2
+    else:
+        with pytest.raises(UnfinishedError, match="cannot tell whether this is its job"):
+            run.send()
+        assert len(service.invoice) == 1
 
 
 def test_a_person_may_say_that_it_is_the_one(service):
@@ -94,6 +113,7 @@ def test_a_body_becomes_messages(fields, more):
         ({"presence_penalty": 1, "frequency_penalty": 1}, "frequency_penalty, presence_penalty"),
         ({"response_format": {"type": "json_object"}}, "response_format"), ({"temperature": 1.5}, "temperature"),
         ({"reasoning_effort": "none"}, "reasoning_effort"), ({"max_tokens": None}, "max_tokens"),
+        ({"max_completion_tokens": 7}, "max_tokens"),
         ({"tools": [{"type": "function", "function": {}}]}, "tools"), ({"tool_choice": "auto"}, "tool_choice"),
         ({"messages": [{"role": "tool", "content": "x"}]}, "tool"),
         ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "image_url"),
