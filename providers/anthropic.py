@@ -9,6 +9,7 @@ For that the ids on the wire hold a hash of the request: equal ids are equal req
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
@@ -183,7 +184,10 @@ def _total(job: dict) -> int:
 
 def _time(job: dict) -> datetime:
     try:
-        return datetime.fromisoformat(str(job.get("created_at")).replace("Z", "+00:00"))
+        whole = re.sub(
+            r"\.\d+", "", str(job.get("created_at"))
+        )  # Python 3.10 takes fractions of 3 or 6 digits only
+        return datetime.fromisoformat(whole.replace("Z", "+00:00"))
     except ValueError:
         raise Busy("list: a job has no time") from None
 
