@@ -186,7 +186,7 @@ def _time(job: dict) -> datetime:
     try:
         whole = re.sub(
             r"\.\d+", "", str(job.get("created_at"))
-        )  # Python 3.10 takes fractions of 3 or 6 digits only
+        )  # Python 3.10 takes few lengths
         return datetime.fromisoformat(whole.replace("Z", "+00:00"))
     except ValueError:
         raise Busy("list: a job has no time") from None
