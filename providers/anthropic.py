@@ -184,9 +184,7 @@ def _total(job: dict) -> int:
 
 def _time(job: dict) -> datetime:
     try:
-        whole = re.sub(
-            r"\.\d+", "", str(job.get("created_at"))
-        )  # Python 3.10 takes few lengths
+        whole = re.sub(r"\.\d+", "", str(job.get("created_at")))  # Python 3.10 takes few lengths
         return datetime.fromisoformat(whole.replace("Z", "+00:00"))
     except ValueError:
         raise Busy("list: a job has no time") from None
