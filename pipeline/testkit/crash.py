@@ -9,6 +9,8 @@ from pipeline import files
 from pipeline.clock import Clock
 from pipeline.provider import Download, Provider
 
+MOST_SLEEPS = 900  # of one run in a test: a wait without end fails, and does not hang
+
 
 class Killed(BaseException):
     """Stands for kill -9: nothing of the pipeline may catch it."""
@@ -39,6 +41,7 @@ class FakeTime:
 
     def _sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
+        assert len(self.slept) < MOST_SLEEPS, "the wait has no end"
         self.time += seconds
 
 
