@@ -412,8 +412,21 @@ def test_files_without_a_last_newline_are_whole_and_kept_apart(
     make_batch("a", "b", "c")
     send()
     files[:] = [Download("output", None, [lines[0][:-9]])]
-    with pytest.raises(Busy, match="not the output of a job"):
+    with pytest.raises(Busy, match="middle of a line"):
         collect(wait=False)
+
+
+def test_an_answer_beats_an_error_and_the_first_answer_the_second(
+    make_batch, service, send, collect, monkeypatch, ws
+):
+    make_batch("a")
+    send()
+    first, second = service.answer("a"), {**service.answer("a"), "id": "another"}
+    second = orjson.loads(orjson.dumps(second).replace(b"answer to a", b"something else"))
+    data = b"".join(orjson.dumps(line) + b"\n" for line in (error_line("a"), first, second, error_line("a")))
+    monkeypatch.setattr(Fake, "fetch", lambda self, ref: iter([Download("output", len(data), [data])]))
+    assert collect() == {"a": "ok"}
+    assert read_jsonl(ws.results)[0]["text"] == "answer to a"
 
 
 def test_a_wrong_size_is_believed_when_every_request_is_answered(make_batch, service, send, collect, monkeypatch):

@@ -272,7 +272,7 @@ class Run:
     """One run with the provider: `make batch`, `make submit` and `make results` in this process."""
 
     def __init__(self, service: Any, name: str = "test") -> None:
-        self.service, self.time = service, FakeTime()
+        self.service, self.time = service, FakeTime(most=900)
         self.said: list[str] = []
         self.provider: Provider = service.provider()
         self.ws = Workspace.of(name, self.provider.name)
