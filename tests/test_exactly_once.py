@@ -414,6 +414,9 @@ def test_files_without_a_last_newline_are_whole_and_kept_apart(
     files[:] = [Download("output", None, [lines[0][:-9]])]
     with pytest.raises(Busy, match="middle of a line"):
         collect(wait=False)
+    files[:] = [Download("output", None, [b"<html>\n"])]
+    with pytest.raises(Busy, match="not the output of a job"):
+        collect(wait=False)
 
 
 def test_an_answer_beats_an_error_and_the_first_answer_the_second(
