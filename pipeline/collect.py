@@ -31,7 +31,7 @@ def collect(
         downloads = [_copy(download, stream) for download in provider.fetch(receipt.ref)]
         stream.flush()
         part = Path(stream.name)
-        gone = [name for name, size, got in downloads if got is None]
+        gone = [name for name, _, got, _ in downloads if got is None]
         if late and (gone or (not downloads and (receipt.state == "completed" or receipt.done))):
             raise Busy(f"{receipt.shard}: the job ended and its files are not there yet")
         _prove(ledger, receipt, provider, part, [d for d in downloads if d[2] is not None])
@@ -41,10 +41,10 @@ def collect(
     return ledger.save(receipt, output=output)
 
 
-def _copy(download: Download, stream: BinaryIO) -> tuple[str, int | None, int | None]:
-    """Name, announced size and received size of one file; received is None where there is none."""
+def _copy(download: Download, stream: BinaryIO) -> tuple[str, int | None, int | None, bool]:
+    """Name, announced size, received size (None: no file), and whether the last line has its end."""
     if download.chunks is None:
-        return download.name, download.size, None
+        return download.name, download.size, None, True
     got, last, lines = 0, b"\n", 0
     for chunk in download.chunks:
         stream.write(chunk)
@@ -52,19 +52,19 @@ def _copy(download: Download, stream: BinaryIO) -> tuple[str, int | None, int | 
     lines += last != b"\n"
     if download.lines is not None and lines < download.lines:
         raise Busy(f"{lines:,} of {download.lines:,} lines of the {download.name} file came")
-    if last != b"\n":
+    if last != b"\n":  # whole or cut, which the proof tells; the next file must not go on in it
         stream.write(b"\n")
-        if download.size != got:
-            raise Busy(f"the {download.name} file ends in the middle of a line")
-    return download.name, download.size, got
+    return download.name, download.size, got, last == b"\n"
 
 
 def _prove(ledger: Ledger, receipt: Receipt, provider: Provider, part: Path, downloads: list) -> None:
     """Completeness: the service's own size, or whole lines only, or every request answered."""
-    wrong = [(name, size, got) for name, size, got in downloads if size != got]
+    wrong = [download for download in downloads if download[1] != download[2]]
     if not wrong or _all_answered(ledger, receipt, provider, part):
         return
-    for name, size, got in wrong:
+    for name, size, got, closed in wrong:
+        if not closed:
+            raise Busy(f"{receipt.shard}: the {name} file ends in the middle of a line")
         if size and got is not None:
             raise Busy(f"{receipt.shard}: {got:,} of {size:,} bytes of the {name} file came")
         if not got and name == "output":

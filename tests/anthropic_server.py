@@ -23,6 +23,7 @@ class AnthropicServer(WireServer):
         ("GET", PATH + "/([^/]+)/results", "fetch", "results"),
     )
     page = 2
+    running = ("in_progress", "canceling")
 
     def __init__(self) -> None:
         super().__init__()

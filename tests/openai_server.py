@@ -43,6 +43,7 @@ DIALECTS = {
     "novita": Dialect(prefix="/openai/v1", metadata=False, upper=True, listed=""),
     "mistral": Dialect(batches="/batch/jobs", mistral=True, line=frozenset({"custom_id", "body"})),
 }
+RUNNING = ("validating", "in_progress", "finalizing", "cancelling", "CANCELLING")
 MISTRAL = {"in_progress": "RUNNING", "completed": "SUCCESS", "expired": "TIMEOUT_EXCEEDED"}
 
 
@@ -54,6 +55,7 @@ class OpenAIServer(WireServer):
         self.dialect = dialect = DIALECTS[name]
         self.files: dict[str, dict[str, Any]] = {}
         self.tells_strangers = dialect.metadata
+        self.running = ("QUEUED", "RUNNING", "CANCELLATION_REQUESTED") if dialect.mistral else RUNNING
         files, batches = dialect.prefix + "/files", dialect.prefix + dialect.batches
         method, tail = dialect.cancel
         self.routes = (

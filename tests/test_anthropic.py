@@ -5,7 +5,9 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from pipeline.errors import Unencodable, UnfinishedError
+from pipeline.errors import Ambiguous, Busy, Unencodable, UnfinishedError
+from pipeline.ledger import Ledger
+from pipeline.provider import Shard
 from pipeline.testkit.contract import IDS, ProviderContract, Run
 from pipeline.testkit.wire import Answer
 from providers.anthropic import Anthropic
@@ -70,6 +72,98 @@ def test_a_person_may_say_that_it_is_the_one(service):
     run.send(adopt=True)
     assert run.collect() == dict.fromkeys(IDS, "ok")
     assert len(service.invoice) == 1
+
+
+def test_answers_that_are_gone_are_missing(service):
+    run = Run(service)
+    run.make(*IDS)
+    run.send()
+    service.results = lambda call: Answer(404)
+    assert run.collect() == dict.fromkeys(IDS, "missing")
+
+
+def test_a_job_that_ended_is_told_by_its_ids(service):
+    run, other = Run(service, "one"), Run(service, "two")
+    run.make(*IDS)
+    other.make(*IDS, words="other words of {}")
+    for each in (other, run):
+        each.send()
+    service.advance()
+    receipt = next(iter(Ledger(run.ws)))
+    found = run.provider.find(Ledger(run.ws).shard(receipt), receipt.handle)
+    assert [(job.ref["id"], job.exact) for job in found] == [("msgbatch_0002", True)]
+
+
+def test_a_job_that_may_be_another_s_is_not_cancelled(service):
+    create = service.create
+    service.create = lambda call: (create(call), create(call))[0]
+    run = Run(service)
+    run.make(*IDS)
+    run.send()
+    assert [job["state"] for job in service.jobs] == ["running", "running"]
+
+
+def test_a_job_whose_answers_are_gone_is_not_paid_beside(service):
+    run = Run(service)
+    run.make(*IDS)
+    service.fault("start", "executed:500")
+    with pytest.raises(UnfinishedError):
+        run.send()
+    service.advance()
+    service.results = lambda call: Answer(404)
+    with pytest.raises(UnfinishedError, match="msgbatch_0001"):
+        run.send()
+    assert service.starts() == 1
+
+
+@pytest.mark.parametrize("size", [1, 7, 100])
+def test_requests_and_answers_may_be_cut_anywhere(size, service, monkeypatch):
+    monkeypatch.setattr("providers.http.CHUNK", size)
+    monkeypatch.setattr("providers.anthropic.CHUNK", size)
+    run = Run(service)
+    run.make(*IDS)
+    service.fault("start", "executed:500")
+    run.settle()
+    assert run.collect() == dict.fromkeys(IDS, "ok")
+    assert service.starts() == 1
+
+
+@pytest.fixture
+def shard(tmp_path):
+    path = tmp_path / "0001-aaaa.jsonl"
+    path.write_bytes(Anthropic().encode({"custom_id": "a", "body": body()}) + b"\n")
+    return Shard("0001-aaaa", path, 1, path.stat().st_size, "a" * 64)
+
+
+def test_a_job_is_told_by_its_time_and_its_number_of_requests(service, shard):
+    kinds = [("young", "10:00:01", 1), ("other", "10:00:01", 2), ("just", "09:59:30", 1), ("old", "09:30:00", 1)]
+    jobs = [
+        {"id": name, "created_at": f"2026-11-23T{time}Z", "processing_status": "in_progress",
+         "request_counts": {"processing": number}} for name, time, number in kinds
+    ]  # fmt: skip
+    service.list = lambda call: Answer(200, {"data": jobs, "has_more": False})
+    found = service.provider().find(shard, {"since": "2026-11-23T10:00:00+00:00"})
+    assert [(job.ref["id"], job.exact) for job in found] == [("young", False), ("just", False)]
+
+
+@pytest.mark.parametrize("answer", [{}, {"data": None}, {"data": {}}, {"data": [1]}, [], "x"])
+def test_a_list_that_is_no_list_is_not_taken_for_an_empty_one(answer, service, shard):
+    service.list = lambda call: Answer(200, answer)
+    with pytest.raises(Busy):
+        service.provider().find(shard, {"since": "2026-11-23T10:00:00+00:00"})
+
+
+@pytest.mark.parametrize("answer", [{}, [], {"id": 7}, {"id": "../x"}, {"id": "msgbatch?x"}])
+def test_a_start_without_a_usable_id_is_ambiguous(answer, service, shard):
+    service.create = lambda call: Answer(200, answer)
+    with pytest.raises(Ambiguous):
+        service.provider().start(shard, {})
+
+
+@pytest.mark.parametrize(("kind", "outcome"), [("canceled", "cancelled"), ("expired", "expired")])
+def test_rows_that_were_never_run(kind, outcome):
+    result = Anthropic().decode(orjson.dumps({"custom_id": "a", "result": {"type": kind}}))
+    assert (result.ok, result.outcome, result.error["code"]) == (False, outcome, outcome)
 
 
 def body(**fields):

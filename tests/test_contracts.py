@@ -31,6 +31,7 @@ class TogetherService(TogetherServer):
 
     secret, tells_strangers, text, no_counts = "k-secret-0123456789", True, "answer to {}", False
     wire = Service.wire
+    running = ("VALIDATING", "IN_PROGRESS", "CANCELLING", "canceling")
 
     def __init__(self) -> None:
         super().__init__()
@@ -72,6 +73,8 @@ class TestTogether(ProviderContract):
 
 
 class GeminiService(GeminiServer):
+    running = ("BATCH_STATE_PENDING", "JOB_STATE_CANCELLING", "JOB_STATE_PAUSED")
+
     def provider(self) -> Gemini:
         return Gemini()
 
@@ -89,6 +92,7 @@ class BedrockService(BedrockServer):
     """The fake under the words of the contract, without the least of requests, which has tests of its own."""
 
     least = 1
+    running = ("Submitted", "Validating", "Scheduled", "InProgress", "Stopping")
     words = {"completed": "Completed", "failed": "Failed", "expired": "Expired", "cancelled": "Stopped"}  # noqa: RUF012
 
     def provider(self):

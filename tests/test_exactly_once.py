@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import orjson
 import pytest
 
 from pipeline.errors import Busy, IncompleteError, Rejected, SpendError, UnfinishedError
 from pipeline.ledger import Ledger
+from pipeline.provider import Download
 from pipeline.submit import submit
 from pipeline.watch import Watch
 from tests.conftest import read_jsonl
@@ -159,6 +161,27 @@ def test_a_late_job_of_a_repeated_start_is_cancelled(make_batch, service, send, 
     assert [job["state"] for job in service.jobs if job["id"] == late] == ["cancelled"]
 
 
+def test_a_second_job_of_a_lost_start_is_cancelled_however_late(make_batch, service, send, collect):
+    make_batch("a")
+    service.fault("start", LOST)
+    send()
+    late = Fake(service).create(service.jobs[0]["file"])
+    service.jobs[1]["created"] = "9999"
+    assert collect() == {"a": "ok"}
+    assert [job["state"] for job in service.jobs if job["id"] == late] == ["cancelled"]
+
+
+def test_a_job_that_comes_after_its_start_was_given_up_is_taken(make_batch, service, send, collect):
+    make_batch("a")
+    service.fault("start", NEVER, NEVER)
+    with pytest.raises(UnfinishedError, match="takes no start"):
+        send()
+    Fake(service).create(next(iter(service.files)))
+    send()
+    assert len(service.jobs) == 1
+    assert collect() == {"a": "ok"}
+
+
 def test_of_two_jobs_of_one_start_the_earliest_stays(make_batch, service, send, ws):
     make_batch("a")
 
@@ -178,6 +201,14 @@ def test_a_busy_service_is_asked_again_later(make_batch, service, send, time):
     send()
     assert time.slept == [7, 60]
     assert service.paid() == ["a"]
+
+
+def test_a_service_that_stays_busy_leaves_nothing_in_doubt(make_batch, service, send, ws):
+    make_batch("a")
+    service.fault("start", *[BUSY] * 5)
+    with pytest.raises(Busy):
+        send()
+    assert [receipt.state for receipt in Ledger(ws)] == ["uploaded"]
 
 
 def test_a_rejected_start_costs_nothing_and_is_tried_by_the_next_submit(make_batch, service, send, ws):
@@ -292,6 +323,16 @@ def test_a_job_of_the_same_bytes_that_nobody_knows_stops_the_submit(make_batch, 
     assert len(service.jobs) == 1
 
 
+def test_a_job_that_failed_and_that_nobody_knows_stops_no_submit(make_batch, service, send, collect, ws):
+    make_batch("a")
+    send()
+    service.jobs[0]["state"] = "failed"
+    for path in [*ws.jobs.iterdir(), *ws.shards.iterdir()]:
+        path.unlink()
+    send()
+    assert collect() == {"a": "ok"}
+
+
 def test_replace_pays_beside_a_job_that_nobody_knows(make_batch, service, send, ws):
     make_batch("a")
     send()
@@ -356,6 +397,39 @@ def test_a_retry_is_not_stopped_by_a_second_job_that_was_cancelled(make_batch, s
     send(retry=True)
     assert collect() == {"a": "ok"}
     assert [job["state"] for job in service.jobs] == ["completed", "cancelled", "completed"]
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_files_without_a_last_newline_are_whole_and_kept_apart(
+    told, make_batch, service, send, collect, monkeypatch
+):
+    make_batch("a", "b")
+    send()
+    lines = [orjson.dumps(service.answer("a")), orjson.dumps(error_line("b"))]
+    files = [Download(str(n), len(line) if told else None, [line]) for n, line in enumerate(lines)]
+    monkeypatch.setattr(Fake, "fetch", lambda self, ref: iter(files))
+    assert collect(wait=False) == {"a": "ok", "b": "error"}
+    make_batch("a", "b", "c")
+    send()
+    files[:] = [Download("output", None, [lines[0][:-9]])]
+    with pytest.raises(Busy, match="middle of a line"):
+        collect(wait=False)
+    files[:] = [Download("output", None, [b"<html>\n"])]
+    with pytest.raises(Busy, match="not the output of a job"):
+        collect(wait=False)
+
+
+def test_an_answer_beats_an_error_and_the_first_answer_the_second(
+    make_batch, service, send, collect, monkeypatch, ws
+):
+    make_batch("a")
+    send()
+    first, second = service.answer("a"), {**service.answer("a"), "id": "another"}
+    second = orjson.loads(orjson.dumps(second).replace(b"answer to a", b"something else"))
+    data = b"".join(orjson.dumps(line) + b"\n" for line in (error_line("a"), first, second, error_line("a")))
+    monkeypatch.setattr(Fake, "fetch", lambda self, ref: iter([Download("output", len(data), [data])]))
+    assert collect() == {"a": "ok"}
+    assert read_jsonl(ws.results)[0]["text"] == "answer to a"
 
 
 def test_a_wrong_size_is_believed_when_every_request_is_answered(make_batch, service, send, collect, monkeypatch):

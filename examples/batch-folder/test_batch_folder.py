@@ -15,6 +15,8 @@ from pipeline.testkit.service import Flaky, Service
 class FolderService(Service):
     """The other side, as the tests of the contract want it."""
 
+    running = ("waiting",)
+
     def __init__(self) -> None:
         super().__init__()
         self.polls: dict[str, int] = {}

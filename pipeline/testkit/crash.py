@@ -29,8 +29,8 @@ class Steps:
 class FakeTime:
     """A clock that only moves when somebody sleeps."""
 
-    def __init__(self) -> None:
-        self.time = 1_000_000.0
+    def __init__(self, most: int | None = None) -> None:
+        self.time, self.most = 1_000_000.0, most  # sleeps: a wait without end fails, and does not hang
         self.slept: list[float] = []
 
     @property
@@ -39,6 +39,7 @@ class FakeTime:
 
     def _sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
+        assert self.most is None or len(self.slept) < self.most, "the wait has no end"
         self.time += seconds
 
 

@@ -42,7 +42,8 @@ class WireServer(Service):
     - "500" answers that status, "429:7" with a Retry-After; "drop" closes the connection. Nothing is done; with
       "executed:" before, it is, and the answer is lost.
     - "executed:html", "executed:empty" (`{}`) and "executed:truncate" bend the answer itself.
-    - "cut" (the length of the whole, half the bytes) and "short" (half, with its own length) bend a download.
+    - "cut" (the length of the whole, half the bytes), "short" (half, with its own length) and "fewer" (half of the
+      lines) bend a download.
     """
 
     routes: Iterable[tuple[str, str, str, str]] = ()
@@ -83,7 +84,7 @@ class WireServer(Service):
 
     def _bent(self, fault: str, name: str, call: Call) -> Answer | None:
         kind = fault.removeprefix("executed:")
-        if fault and not fault.startswith("executed:") and kind not in ("cut", "short"):
+        if fault and not fault.startswith("executed:") and kind not in ("cut", "short", "fewer"):
             return _refusal(kind)
         answer = getattr(self, name)(call)
         return _twisted(kind, answer) if fault else answer
@@ -107,6 +108,9 @@ def _twisted(kind: str, answer: Answer) -> Answer | None:
         return Answer(answer.status, data[: len(data) // 2], answer.headers)
     if kind == "short":
         return Answer(200, data[: len(data) // 2])
+    if kind == "fewer":
+        lines = data.splitlines(keepends=True)
+        return Answer(200, b"".join(lines[: len(lines) // 2]))
     if kind == "cut":
         return Answer(200, data[: len(data) // 2], {"Content-Length": str(len(data))})
     return _refusal(kind)
