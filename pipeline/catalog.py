@@ -8,15 +8,22 @@ from pipeline import plugins
 from pipeline.errors import PipelineError, clean
 from pipeline.provider import Provider
 
-HEAD = ("NAME", "KEY", "", "REQUESTS", "MB", "BATCH COSTS", "LOST ANSWER", "WHAT IT IS", "MODEL")
+HEAD = ("NAME", "NEEDS (+ is set)", "REQUESTS", "MB", "BATCH COSTS", "LOST START", "WHAT IT IS")
 UNKNOWN = "?"  # not published, or not found: never a guess
+NOTES = f"""
+{UNKNOWN}: not published, or not found. LOST START: whether the job of an unanswered start is told exactly.
+Next: `export ..._API_KEY=...` and `make batch PROVIDER=...`; MODEL must be given where no default is named.
+A server of OpenAI's wire: PROVIDER=custom BASE_URL=... KEY_ENV=..., or a row in services.yaml (PLUGINS.md)."""
 
 
 def catalog() -> list[str]:
     """A line for each provider; one that does not load says why and disturbs no other."""
-    rows: list[tuple[str, ...]] = [HEAD]
-    broken = []
-    for name in sorted({point.name for point in plugins.available()}):
+    names, rows, broken = {point.name for point in plugins.available()}, [HEAD], []
+    try:
+        names |= set(plugins.own())
+    except PipelineError as error:
+        broken.append(str(error))
+    for name in sorted(names):
         try:
             rows.append(_row(plugins.provider(name)))
         except PipelineError as error:
@@ -25,24 +32,23 @@ def catalog() -> list[str]:
             broken.append(f"{clean(name, 40)}: {type(error).__name__}: {clean(error)}")
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     table = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-    return [*table, *broken, "", f"{UNKNOWN}: not published, or not found.  MODEL must be given where it is empty."]
+    return [*table, *broken, *NOTES.split("\n")]
 
 
 def _row(provider: Provider) -> tuple[str, ...]:
     limits = provider.limits(provider.default_model or "")
-    missing = [key for key in provider.keys if not os.environ.get(key, "").strip()]
+    needs = [f"{'+' if os.environ.get(key, '').strip() else ''}{key}" for key in provider.keys]
+    model = f"; default model {provider.default_model}" if provider.default_model else ""
     cells = (
         provider.name,
-        " ".join(provider.keys) or "none",
-        "" if not provider.keys else "not set" if missing else "set",
+        " ".join(needs) or "nothing",
         _number(limits.max_requests),
         _number(limits.max_bytes and round(limits.max_bytes / 1e6)),
         provider.discount or UNKNOWN,
-        f"exact: {provider.tag}" if provider.tag else "not exact",
-        provider.about,
-        provider.default_model or "",
+        "exact" if provider.tag else "not exact",
+        provider.about + model,
     )
-    return tuple(clean(cell, 80) for cell in cells)
+    return tuple(clean(cell, 100) for cell in cells)
 
 
 def _number(value: int | None) -> str:

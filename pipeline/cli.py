@@ -235,6 +235,7 @@ def batch(
     fields = {name: value for name, value in sampling.items() if value is not None}
     fields |= prompts.extra(extra)
     asked = prompts.Prompt(model, prompts.load(prompt, "PROMPT"), prompts.template(template), max_tokens, fields)
+    plugin.encode({"custom_id": "a", "body": asked.body({})})  # what it cannot express is said here, and once
     with lock(ws.lock, "batch"):
         if files:
             _ingest(ws, list(files), "", skip=False, workers=None, verbose=verbose)
@@ -287,7 +288,8 @@ def submit(
     if not no_new_jobs:
         sent = f"{done['sent_now']:,} sent now" if done["sent_now"] else "nothing was sent"
         whole = f"{many(done['requests'], 'request')} in {many(len(done['jobs']), 'job')}"
-        click.echo(f"{sent}; {whole}; next: `make results`")
+        with_these = "" if provider == "together" else f" PROVIDER={provider}"
+        click.echo(f"{sent}; {whole}; next: `make results{with_these}`, with the same variables")
 
 
 @main.command()
@@ -313,7 +315,9 @@ def results(run: str, provider: str, settle: float, wait: bool, poll: float | No
     finally:
         progress.end()
     click.echo(total(counts))
-    for line in (plugin.caveat, _cut(counts["cut"])):
+    again = "`make submit RETRY=1` sends those without an answer again, and pays for them"
+    unanswered = counts["ok"] < sum(counts.values()) - counts["cut"]
+    for line in (plugin.caveat, _cut(counts["cut"]), again if unanswered else ""):
         if line:
             click.echo(line)
     if strict:

@@ -34,7 +34,7 @@ def collect(
         gone = [name for name, _, got, _ in downloads if got is None]
         if late and (gone or (not downloads and (receipt.state == "completed" or receipt.done))):
             raise Busy(f"{receipt.shard}: the job ended and its files are not there yet")
-        _prove(ledger, receipt, provider, part, [d for d in downloads if d[2] is not None])
+        _prove(ledger, receipt, provider, part, [d for d in downloads if d[2] is not None], late)
         output = {"bytes": part.stat().st_size, "sha256": sha256(part)}
     for name in gone:
         say(f"{receipt.shard}: the service names an {name} file and does not have it")
@@ -57,8 +57,11 @@ def _copy(download: Download, stream: BinaryIO) -> tuple[str, int | None, int | 
     return download.name, download.size, got, last == b"\n"
 
 
-def _prove(ledger: Ledger, receipt: Receipt, provider: Provider, part: Path, downloads: list) -> None:
-    """Completeness: the service's own size, or whole lines only, or every request answered."""
+def _prove(ledger: Ledger, receipt: Receipt, provider: Provider, part: Path, downloads: list, late: bool) -> None:
+    """Completeness: the service's own size, or whole lines only, or every request answered.
+
+    An output without a byte and without a size is waited for as a file that is not there is.
+    """
     wrong = [download for download in downloads if download[1] != download[2]]
     if not wrong or _all_answered(ledger, receipt, provider, part):
         return
@@ -67,7 +70,7 @@ def _prove(ledger: Ledger, receipt: Receipt, provider: Provider, part: Path, dow
             raise Busy(f"{receipt.shard}: the {name} file ends in the middle of a line")
         if size and got is not None:
             raise Busy(f"{receipt.shard}: {got:,} of {size:,} bytes of the {name} file came")
-        if not got and name == "output":
+        if not got and name == "output" and late:
             raise Busy(f"{receipt.shard}: the {name} file came empty")
     if not _objects(part):
         raise Busy(f"{receipt.shard}: what came is not the output of a job")

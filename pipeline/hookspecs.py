@@ -27,3 +27,8 @@ hookimpl = pluggy.HookimplMarker(NAMESPACE)
 @hookspec(firstresult=True)
 def batch_provider(name: str) -> Provider | None:
     """Return the provider of that name. Called once a command; it touches no network and reads no key yet."""
+
+
+@hookspec
+def batch_provider_names() -> list[str]:
+    """The names that the plugin serves besides those of its entry points, for the table of providers."""

@@ -29,14 +29,25 @@ def provider(name: str) -> Provider:
     raise InputError(f"no provider {clean(name, 64)!r} is installed; `make providers` lists those that are")
 
 
-def _load(name: str, point: str) -> Provider | None:
-    """What the plugin behind an entry point gives for a name."""
+def own() -> list[str]:
+    """Names of the user's own, which are rows of the table and no entry points. Raises InputError."""
+    found: list[list[str]] = _manager(TABLE).hook.batch_provider_names()
+    return sorted(name for names in found for name in names)
+
+
+def _manager(point: str) -> pluggy.PluginManager:
+    """With the one plugin behind an entry point."""
     manager = pluggy.PluginManager(hookspecs.NAMESPACE)
     manager.add_hookspecs(hookspecs)
+    manager.load_setuptools_entrypoints(hookspecs.GROUP, name=point)
+    manager.check_pending()
+    return manager
+
+
+def _load(name: str, point: str) -> Provider | None:
+    """What the plugin behind an entry point gives for a name."""
     try:
-        manager.load_setuptools_entrypoints(hookspecs.GROUP, name=point)
-        manager.check_pending()
-        found = manager.hook.batch_provider(name=name)
+        found = _manager(point).hook.batch_provider(name=name)
     except PipelineError:
         raise
     except (Exception, SystemExit) as error:  # a stranger's code: whatever it raises is about that plugin

@@ -132,6 +132,8 @@ class MachineService(Service):
 
     def asked(self, folder: str) -> None:
         job, self.polls[folder] = Job(folder), self.polls[folder] + 1
+        if job.cancelled and not job.state:
+            return job.end("cancelled")
         if job.state or self.polls[folder] <= self.polls_needed:
             return
         for name in list(names(Path(job.read()["shard"])))[: self.answered]:

@@ -88,6 +88,8 @@ def test_a_download_asks_for_plain_bytes():
     assert http.asked[0].headers["Accept-Encoding"] == "identity"
 
 
-def test_redirects_are_followed_only_where_a_plugin_says_so():
-    assert not Http("https://host", {})._client.follow_redirects
-    assert Http("https://host", {}, redirects=True)._client.follow_redirects
+def test_a_redirect_is_not_followed_unasked():
+    http = service(httpx.Response(302, headers={"Location": "https://elsewhere/file"}))
+    with pytest.raises(Rejected, match="the address has moved"), http.open("download", "/file"):
+        pass
+    assert len(http.asked) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib.metadata import EntryPoint
+from pathlib import Path
 
 import pytest
 
@@ -81,14 +82,24 @@ def test_available_imports_nothing():
 def test_the_table_says_what_is_known_and_whose_plugin_is_broken(plugin, run, monkeypatch):
     plugin("raise SystemExit('boom')\n")
     monkeypatch.setenv("GROQ_API_KEY", "k-secret")
+    Path("services.yaml").write_text("mine: {url: 'https://host/v1', key: ACME_KEY}\n")
     code, out, _ = run("providers")
     rows = {line.split()[0]: line for line in out.splitlines() if line}
     assert code == 0
-    assert "GROQ_API_KEY" in rows["groq"] and " set " in rows["groq"] and "not set" not in rows["groq"]
-    assert (
-        "not set" in rows["openai"] and "50 % less" in rows["openai"] and "exact: file id, hash" in rows["openai"]
-    )
+    assert "+GROQ_API_KEY" in rows["groq"]
+    assert all(words in rows["openai"] for words in (" OPENAI_API_KEY", "50 % less", " exact", "50,000", "200"))
     assert "not exact" in rows["anthropic"]
-    assert rows["novita"].split()[2:7] == ["not", "set", "?", "?", "?"]
+    assert rows["novita"].split()[2:5] == ["?", "?", "?"]
+    assert "host/v1" not in out and "ACME_KEY" in rows["mine"]
     assert rows["acme:"] == "acme: provider 'acme' does not load: SystemExit: boom"
     assert "k-secret" not in out
+
+
+def test_a_broken_table_of_the_user_s_is_said_once_and_disturbs_nobody(run):
+    Path("services.yaml").write_text("mine: {\n")
+    _, out, _ = run("providers")
+    assert out.count("services.yaml: while parsing") == 1
+    assert plugins.provider("openai").name == "openai"
+    Path("services.yaml").write_text("# nothing yet\n")
+    with pytest.raises(InputError, match="no provider 'mine'"):
+        plugins.provider("mine")

@@ -279,6 +279,10 @@ class Run:
 
     def make(self, *ids: str, words: str = "words of {}") -> None:
         """Requests for these ids."""
+        most = self.provider.limits("m").max_requests
+        assert most is None or most >= len(ids), (
+            f"these tests count with one shard of {len(ids)}: limits() must allow it"
+        )
         path = self.ws.root / "talks.jsonl"
         path.parent.mkdir(parents=True, exist_ok=True)
         talks = [{"id": name, "text": words.format(name)} for name in ids]

@@ -28,7 +28,7 @@ class Local(FolderProvider):
     """llama.cpp on the bundled weights, or on the GGUF file in LOCAL_MODEL."""
 
     name, about = "local", "a small model on this machine: no key, no cost"
-    discount, tag = "nothing", "folder"
+    discount, tag = "no money", "folder"
 
     @property
     def default_model(self) -> str:

@@ -270,3 +270,8 @@ def _why(job: dict) -> str | None:
 def batch_provider(name: str) -> Provider | None:
     row = services.find(name)
     return OpenAICompatible(row) if row else None
+
+
+@hookimpl
+def batch_provider_names() -> list[str]:
+    return services.own_names()

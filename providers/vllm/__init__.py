@@ -29,7 +29,7 @@ MOST_TRIES = 3  # runs that died one after the other without one more answer
 class Vllm(FolderProvider):
     """VLLM_COMMAND (`vllm`) with VLLM_ARGS; one run at a time in a workspace."""
 
-    name, discount = "vllm", "nothing"
+    name, discount = "vllm", "no money"
     about = "`vllm run-batch` on this machine's GPU"
 
     def limits(self, model: str) -> Limits:
