@@ -54,6 +54,13 @@ def client(session: Any, service: str, **how: Any) -> Any:
         return session.client(service, config=Config(connect_timeout=TIMEOUT, read_timeout=TIMEOUT, **how))
 
 
+def parts() -> Any:
+    """How an upload is cut: two parts in memory at a time, where boto3 would have ten of 8 MB."""
+    from boto3.s3.transfer import TransferConfig
+
+    return TransferConfig(max_concurrency=2)
+
+
 @contextmanager
 def speaking(what: str) -> Iterator[None]:
     """Errors of a call that is safe to repeat, as Rejected or Busy."""
@@ -61,7 +68,8 @@ def speaking(what: str) -> Iterator[None]:
         yield
     except (PipelineError, OSError):
         raise
-    except Exception as error:
+    except Exception as raised:
+        error = _inner(raised)
         code, status = _verdict(error)
         if status == 404:
             raise Missing(_text(what, error)) from None
@@ -80,6 +88,12 @@ def starting() -> Iterator[None]:
             raise _busy("start", error) from None
         certain = code not in TAKEN and (status in CERTAIN or type(error).__name__ in LOCAL)
         raise (Rejected if certain else Ambiguous)(_text("start", error)) from None
+
+
+def _inner(error: Exception) -> Exception:
+    """What the service said to an upload, which boto3 wraps."""
+    wrapped = type(error).__name__ == "S3UploadFailedError" and isinstance(error.__context__, Exception)
+    return error.__context__ if wrapped else error
 
 
 def _verdict(error: Exception) -> tuple[str, int | None]:

@@ -23,7 +23,7 @@ from pipeline.errors import Busy, Rejected, clean
 from pipeline.hookspecs import hookimpl
 from pipeline.provider import Download, Found, Limits, Provider, Shard, Status
 from providers import converse
-from providers.aws import client, session, speaking, starting
+from providers.aws import client, parts, session, speaking, starting
 from providers.http import CHUNK, Missing, identifier
 
 BUCKET = "BEDROCK_BUCKET"
@@ -76,8 +76,8 @@ class Bedrock(Provider):
     def stage(self, shard: Shard) -> dict[str, Any]:
         bucket, prefix = place()
         folder = f"{prefix}{shard.sha256}/"
-        with speaking("upload"), shard.path.open("rb") as stream:
-            self._s3.upload_fileobj(stream, bucket, folder + "input.jsonl")
+        with speaking("upload"):
+            self._s3.upload_file(str(shard.path), bucket, folder + "input.jsonl", Config=parts())
         # A second upload of the same bytes is for a job of its own: it must not be answered with the first one's.
         return {"bucket": bucket, "folder": folder, "attempt": secrets.token_hex(8)}
 

@@ -30,6 +30,7 @@ class BedrockServer(WireServer):
         ("GET", JOB, "poll", "get"),
         ("POST", f"{JOB}/stop", "cancel", "stop"),
         ("PUT", "/([a-z0-9.-]+)/(.+)", "stage", "put"),
+        ("POST", "/([a-z0-9.-]+)/(.+)", "parts", "begin_or_join"),
         ("GET", "/([a-z0-9.-]+)/?", "fetch", "list_objects"),
         ("GET", "/([a-z0-9.-]+)/(.+)", "fetch", "get_object"),
     )
@@ -124,8 +125,20 @@ class BedrockServer(WireServer):
     # -- S3 ----------------------------------------------------------------------------------------
 
     def put(self, call: Call) -> Answer:
-        self.objects[f"{call.match[1]}/{unquote(call.match[2])}"] = plain(call)
+        part = f"?{int(call.query['partNumber']):05d}" if "partNumber" in call.query else ""
+        self.objects[f"{call.match[1]}/{unquote(call.match[2])}{part}"] = plain(call)
         return Answer(200, b"", {"ETag": '"0"'})
+
+    def begin_or_join(self, call: Call) -> Answer:
+        """An upload in parts: its begin has no id yet."""
+        name = f"{call.match[1]}/{unquote(call.match[2])}"
+        if "uploadId" not in call.query:
+            return Answer(
+                200, b"<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>"
+            )
+        parts = sorted(part for part in self.objects if part.startswith(f"{name}?"))
+        self.objects[name] = b"".join(self.objects.pop(part) for part in parts)
+        return Answer(200, b"<CompleteMultipartUploadResult/>", {"Content-Type": "text/xml"})
 
     def list_objects(self, call: Call) -> Answer:
         start = f"{call.match[1]}/{call.query.get('prefix', '')}"

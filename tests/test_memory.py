@@ -12,13 +12,15 @@ import pytest
 from pipeline.prompt import Prompt
 from pipeline.workspace import Workspace
 from tests.anthropic_server import AnthropicServer
+from tests.bedrock_server import BedrockServer
+from tests.chat_server import ChatServer
 from tests.conftest import ROOT, batched, write_jsonl
 from tests.gemini_server import GeminiServer
 from tests.openai_server import OpenAIServer
 from tests.together_server import TogetherServer
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells it")
-MOST = 80  # MB over the same command with one small request
+MOST = 80  # MB over the same command with small requests
 REQUESTS, LONG = 1000, 98_000  # a shard of 98 MB, and an output as large
 
 
@@ -38,7 +40,7 @@ class ServedByTogether(TogetherServer):
 
 SERVERS = {
     "openai": OpenAIServer, "together": ServedByTogether, "anthropic": AnthropicServer, "gemini": GeminiServer,
-    "mistral": lambda: OpenAIServer("mistral"),
+    "mistral": lambda: OpenAIServer("mistral"), "bedrock": BedrockServer, "live": ChatServer,
 }  # fmt: skip
 
 
@@ -66,14 +68,15 @@ def test_a_shard_of_100_mb_is_never_in_memory(name, tmp_path):
     with SERVERS[name]() as server:
         server.polls_needed, server.text = 0, "{}" + "x" * LONG
         url = getattr(server, "base_url", "") or server.url
-        env = {**os.environ, "PYTHONPATH": str(ROOT), "PROVIDER": name, "POLL": "0"}
+        env = {**os.environ, "PYTHONPATH": str(ROOT), "PROVIDER": name, "POLL": "0", "BASE_URL": url, "WAIT": "1"}
         env |= {f"{name.upper()}_API_KEY": server.secret, f"{name.upper()}_BASE_URL": url}
+        env |= server.environment(tmp_path) if name == "bedrock" else {}
         peaks = []
-        for run, count, words in (("small", 1, "oats"), ("large", REQUESTS, "oats " * (LONG // 5))):
+        for run, count, words in (("small", 100, "oats"), ("large", REQUESTS, "oats " * (LONG // 5))):
             ws = Workspace.of(run, name)
             talks = write_jsonl(tmp_path / f"{run}.jsonl", [{"id": f"a-{n}", "text": words} for n in range(count)])
             batched(ws, [talks], Prompt("m"))
-            server.text = "{}" + "x" * (LONG if count > 1 else 1)
+            server.text = "{}" + "x" * (LONG if run == "large" else 1)
             peaks.append([peak(env, command, "--run", run) for command in ("submit", "results")])
             assert ws.results.stat().st_size > count * len(server.text)
     for small, large in zip(*peaks, strict=True):
