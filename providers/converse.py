@@ -85,12 +85,12 @@ USAGE = {"inputTokens": "prompt_tokens", "outputTokens": "completion_tokens", "t
 
 
 def encode(request: Mapping[str, Any]) -> bytes:
-    """The request as one line, its keys sorted. Raises Unencodable, with the name of the field."""
-    body = dict(request["body"])
+    """The request as one line, its fields sorted. Raises Unencodable, with the name of the field."""
+    body = dict(sorted(request["body"].items()))
     record = _record(request["custom_id"], body.pop("model"))
     asked = _messages(body.pop("messages"))
     asked.update(_fields(body))
-    return orjson.dumps({"recordId": record, "modelInput": asked}, option=orjson.OPT_SORT_KEYS)
+    return orjson.dumps({"recordId": record, "modelInput": dict(sorted(asked.items()))})
 
 
 def decode(line: bytes) -> Result:
