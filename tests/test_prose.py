@@ -230,3 +230,7 @@ def test_no_word_is_lost_or_moved(lines, between):
     markup = re.compile(r"[\[\](){}\\*:]|\b\d+:\d+(:\d+)?\b|Lena|Otto Ohm|DR\. BO|SPEAKER_00")
     kept = markup.sub(" ", formats.read(text).words.replace("a:b", "aXb")).replace("aXb", "a:b").split()
     assert kept == said
+
+
+def test_a_tag_that_nothing_closes_was_said():
+    assert formats.read("**Lena:** <b> 10:30").words == "Lena: <b> 10:30"

@@ -31,7 +31,10 @@ TAGGED = re.compile(r"\[(?P<box>speaker[ _]?\w{1,3})\]", re.I)  # WhisperX, afte
 NAMED = re.compile(rf"[ \t]*({NAME})[ \t]*")
 
 INTRO = re.compile(r"[ \t]*(?:#{1,6}[ \t]+)?(?:[-•*>][ \t]+|>>[ \t]*)?")
-MARK = re.compile(r"\*{1,3}|(?<!\w)_{1,3}|_{1,3}(?!\w)|`|</?(?:b|strong|i|em)>|(?<=\])\([^()\s]*\)")
+MARK = re.compile(
+    r"\*{1,3}|(?<!\w)_{1,3}|_{1,3}(?!\w)|`|<(?:b|strong|i|em)>(?=[^<\n]{1,200}</)|</(?:b|strong|i|em)>"
+    r"|(?<=\])\([^()\s]*\)"
+)
 CLOSED = re.compile(r"(?:\*{1,3}|_{1,3}|`|</\w{1,6}>|(?<=\])\([^()\s]*\))*[ \t]*")
 SHOWN = 200  # characters of a line in which a head may stand
 
