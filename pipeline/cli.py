@@ -17,6 +17,8 @@ from pipeline.errors import Busy, IncompleteError, InputError, PipelineError
 from pipeline.words import many
 from pipeline.workspace import Workspace
 
+AGAIN = "`make submit RETRY=1` sends those without an answer again"
+
 
 class Doors(click.Group):
     """One place turns every error into one line and an exit code; a bug keeps its traceback."""
@@ -315,13 +317,12 @@ def results(run: str, provider: str, settle: float, wait: bool, poll: float | No
     finally:
         progress.end()
     click.echo(total(counts))
-    again = "`make submit RETRY=1` sends those without an answer again, and pays for them"
-    unanswered = counts["ok"] < sum(counts.values()) - counts["cut"]
-    for line in (plugin.caveat, _cut(counts["cut"]), again if unanswered else ""):
+    complete = counts["ok"] == sum(counts.values()) - counts["cut"]
+    for line in (plugin.caveat, _cut(counts["cut"]), "" if complete else f"{AGAIN}, and pays for them"):
         if line:
             click.echo(line)
     if strict:
-        _strict(total(counts), counts["ok"] == sum(counts.values()) - counts["cut"])
+        _strict(total(counts), complete)
 
 
 def _cut(count: int) -> str:
@@ -330,7 +331,7 @@ def _cut(count: int) -> str:
 
 def _strict(text: str, complete: bool) -> None:
     if not complete:
-        raise IncompleteError(f"{text}; `make submit RETRY=1` sends those without an answer again")
+        raise IncompleteError(f"{text}; {AGAIN}")
 
 
 @main.command()

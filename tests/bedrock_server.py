@@ -17,8 +17,23 @@ from pipeline.testkit.wire import Answer, Call, WireServer
 from providers import converse
 
 ARN = "arn:aws:bedrock:us-east-1:123456789012:model-invocation-job/"
+ROLE = "arn:aws:iam::123456789012:role/batch"
 JOB = "/model-invocation-job/([^/]+)"
 TIME = "2026-01-02T03:04:{:02d}Z"
+
+
+def account(folder: Path) -> dict[str, str]:
+    """The variables of an account that is nobody's."""
+    return {
+        "BEDROCK_BUCKET": "s3://our-bucket/some/prefix",
+        "BEDROCK_ROLE_ARN": ROLE,
+        "AWS_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "AKIA0000000000000000",
+        "AWS_SECRET_ACCESS_KEY": BedrockServer.secret,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": str(folder / "none"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(folder / "none"),
+    }
 
 
 class BedrockServer(WireServer):
@@ -44,19 +59,8 @@ class BedrockServer(WireServer):
 
     def environment(self, folder: Path) -> dict[str, str]:
         """The variables of an account that is nobody's, with this service as its endpoints."""
-        return {
-            "BEDROCK_BUCKET": "s3://our-bucket/some/prefix",
-            "BEDROCK_ROLE_ARN": "arn:aws:iam::123456789012:role/batch",
-            "AWS_REGION": "us-east-1",
-            "AWS_ACCESS_KEY_ID": "AKIA0000000000000000",
-            "AWS_SECRET_ACCESS_KEY": self.secret,
-            "AWS_EC2_METADATA_DISABLED": "true",
-            "AWS_CONFIG_FILE": str(folder / "none"),
-            "AWS_SHARED_CREDENTIALS_FILE": str(folder / "none"),
-            "AWS_ENDPOINT_URL_BEDROCK": self.url,
-            "AWS_ENDPOINT_URL_S3": self.url,
-            "AWS_MAX_ATTEMPTS": "1",  # nothing here may sleep
-        }
+        endpoints = {"AWS_ENDPOINT_URL_BEDROCK": self.url, "AWS_ENDPOINT_URL_S3": self.url}
+        return {**account(folder), **endpoints, "AWS_MAX_ATTEMPTS": "1"}  # nothing here may sleep
 
     # -- jobs --------------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from pipeline.submit import submit
 from pipeline.watch import Watch
 from pipeline.workspace import Workspace
 from providers import aws, bedrock, converse
-from tests.bedrock_server import BedrockServer, refusal
+from tests.bedrock_server import ROLE, BedrockServer, account, refusal
 from tests.conftest import read_jsonl, write_jsonl
 from tests.fakes import FakeTime
 
@@ -28,31 +28,21 @@ pytest.importorskip("boto3")
 loaders = pytest.importorskip("botocore.loaders")
 
 IDS = [f"talk_{number}-Z" for number in range(120)]
-ROLE = "arn:aws:iam::123456789012:role/batch"
 OK = dict.fromkeys(IDS, "ok")
 
 
 @pytest.fixture(autouse=True)
-def account(monkeypatch, tmp_path):
-    """The variables of an account that is nobody's, and none of the person who runs the tests."""
-    monkeypatch.setenv("BEDROCK_BUCKET", "s3://our-bucket/some/prefix")
-    monkeypatch.setenv("BEDROCK_ROLE_ARN", ROLE)
-    monkeypatch.setenv("AWS_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIA0000000000000000")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret-0123456789")
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
-        monkeypatch.setenv(name, str(tmp_path / "none"))
-    for name in ("AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
-        monkeypatch.delenv(name, raising=False)
+def nobody(monkeypatch, tmp_path):
+    """An account that is nobody's, and nothing of the person who runs the tests."""
+    for name, value in account(tmp_path).items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture
-def server(monkeypatch):
+def server(monkeypatch, tmp_path):
     with BedrockServer() as running:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK", running.url)
-        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", running.url)
-        monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")  # nothing here may sleep; what `create` does is tested below
+        for name, value in running.environment(tmp_path).items():
+            monkeypatch.setenv(name, value)
         yield running
 
 

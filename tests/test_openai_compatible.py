@@ -49,8 +49,7 @@ class TestContract(ProviderContract):
 
 
 def test_each_row_is_a_plugin_of_its_name_and_fits_its_schema():
-    rows = services._rows(services.BUILT_IN)
-    wire = rows.pop("wire")
+    wire, rows = services.built_in()
     named = {point.name for point in plugins.available() if point.value == "providers.openai_compatible"}
     assert named == set(rows)
     for name, row in rows.items():

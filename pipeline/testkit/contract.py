@@ -17,6 +17,7 @@ job of an equal upload can be seen. `secret` is the key. WireServer has all of i
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -151,23 +152,26 @@ class ProviderContract:
         assert service.starts() == 1
 
     def test_killed_at_any_step_of_a_submit(self, service, monkeypatch):
-        for at in range(1, MOST_STEPS):
-            run = Run(service, f"killed-{at}")
-            run.make(*IDS, words=f"{at} words of {{}}")
+        def submit(run: Run, at: int) -> bool:
             died = run.dying(at, monkeypatch, run.send)
             run.settle()
-            assert run.collect() == dict.fromkeys(IDS, "ok"), at
-            assert len(service.invoice) == at, at
-            if not died:
-                return
-        raise AssertionError("the sweep did not come to its end")
+            return died
+
+        self._swept(service, submit)
 
     def test_killed_at_any_step_of_a_collection(self, service, monkeypatch):
+        def collection(run: Run, at: int) -> bool:
+            run.send()
+            return run.dying(at, monkeypatch, run.collect)
+
+        self._swept(service, collection)
+
+    def _swept(self, service: Any, die: Callable[[Run, int], bool]) -> None:
+        """A run that dies at each step, one after the other, and is finished: one job, every answer."""
         for at in range(1, MOST_STEPS):
             run = Run(service, f"killed-{at}")
             run.make(*IDS, words=f"{at} words of {{}}")
-            run.send()
-            died = run.dying(at, monkeypatch, run.collect)
+            died = die(run, at)
             assert run.collect() == dict.fromkeys(IDS, "ok"), at
             assert len(service.invoice) == at, at
             if not died:

@@ -64,7 +64,7 @@ class Flaky:
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._provider, name)
         if name == "fetch":
-            return lambda ref: self._fetch(ref)
+            return self._fetch
         return (lambda *args: self._call(name, value, args)) if name in VERBS else value
 
     def _call(self, verb: str, call: Any, args: tuple) -> Any:

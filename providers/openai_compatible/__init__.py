@@ -229,9 +229,7 @@ def _listed(answer: Any) -> list[dict]:
     """The jobs of a list, which is bare or an object; null is an empty one."""
     rows = answer
     if isinstance(answer, dict):
-        rows = next((answer[name] for name in ("data", "value") if name in answer), ())
-        if rows == ():
-            raise Busy("the list of jobs is no list")
+        rows = next((answer[name] for name in ("data", "value") if name in answer), "none")
     if not isinstance(rows, list | None) or not all(isinstance(job, dict) for job in rows or ()):
         raise Busy("the list of jobs is no list")
     return rows or []

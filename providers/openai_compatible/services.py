@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -49,12 +50,18 @@ class Service:
 
 def find(name: str) -> Service | None:
     """The row of that name: built in, or the user's own. Raises InputError for a row that cannot be read."""
-    rows = _rows(BUILT_IN)
-    wire = rows.pop("wire")
+    wire, rows = built_in()
     if name in rows:  # which a mistake in the user's file does not touch
         return Service(name, **{**wire, **rows[name]})
     row = _own().get(name)
     return None if row is None else Service(name, **{**wire, **_checked(name, row)})
+
+
+@cache
+def built_in() -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a row has that leaves a column out, and the rows; read once, also for a table of all."""
+    rows = _rows(BUILT_IN)
+    return rows.pop("wire"), rows
 
 
 def own_names() -> list[str]:
