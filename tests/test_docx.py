@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.transcripts import docx
+from pipeline.transcripts import docx, formats
 from pipeline.transcripts.reading import Unreadable, segment
 
 W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
@@ -76,7 +76,7 @@ def test_a_document_of_python_docx():
     file = BytesIO()
     made.save(file)
     reading = docx.read(file.getvalue())
-    assert docx.matches(file.getvalue())
+    assert formats.zipped(file.getvalue())
     assert reading.fields == {"title": "Weekly call"}
     assert reading.words == "Weekly\n\nAna Lee: Hello there.\n\nBo Kim: Hi & bye.\n\nin a cell"
     assert reading.segments[1] == segment("Hello there.", "Ana Lee", 3.0)
@@ -170,7 +170,7 @@ def test_deep_documents_are_read():
     ("data", "is_zip"), [(zipped(), True), (document(""), True), (b"PK words", False), (b"", False)]
 )
 def test_what_is_a_zip(data, is_zip):
-    assert docx.matches(data) is is_zip
+    assert formats.zipped(data) is is_zip
 
 
 WHOLE = document(paragraph("one", "two"), **{"docProps__core.xml": CORE.format("t")})

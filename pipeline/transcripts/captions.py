@@ -12,7 +12,7 @@ from functools import cache
 from pipeline.transcripts import rolling, speakers
 from pipeline.transcripts.cues import Cue, cues, found
 from pipeline.transcripts.entities import decoded
-from pipeline.transcripts.reading import Reading, Segment, segment, tidy
+from pipeline.transcripts.reading import Piece, Reading, Segment, spoken
 
 VOICE = re.compile(r"<v(?:\.[^\s<>]*)?[ \t]+([^<>\n]*)>")
 ONE_VOICE = re.compile(r"<v ([^\s<>&](?:[^\n<>&]*[^\s<>&])?)\Z")
@@ -60,22 +60,22 @@ def plain(payload: str) -> str:
 
 def _voiced(shown: list[Cue]) -> list[Segment]:
     """Segments of cues with voices; a cue of one voice and no other markup, as most are, in half the time."""
-    pieces: list[Segment] = []
+    pieces: list[Piece] = []
     voice = cache(ONE_VOICE.match)  # names come again
     for start, end, payload in shown:
         tag, closed, words = payload.strip().partition(">")
         words = words.removesuffix("</v>")
         one = voice(tag) if closed else None
         if one and "<" not in words and "&" not in words and "{" not in words and "[" not in words:
-            pieces.append({"start": start, "end": end, "speaker": one[1], "text": words})
+            pieces.append((start, end, one[1], words))
         else:
             pieces += _voices(start, end, payload)
-    return tidy(pieces)
+    return spoken(pieces)
 
 
-def _voices(start: float | None, end: float | None, payload: str) -> Iterator[Segment]:
+def _voices(start: float | None, end: float | None, payload: str) -> Iterator[Piece]:
     before, *voiced = VOICE.split(payload)
     if before.strip():
-        yield segment(plain(before), None, start, end)
+        yield start, end, None, plain(before)
     for name, words in zip(voiced[::2], voiced[1::2], strict=True):
-        yield segment(plain(words), " ".join(decoded(name).split()) or None, start, end)
+        yield start, end, " ".join(decoded(name).split()) or None, plain(words)

@@ -6,11 +6,13 @@ Blank lines end nothing, and a clock may lack its hours or have a dot for a comm
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
-from pipeline.transcripts.clocks import CLOCK, every, whole
+from pipeline.transcripts.clocks import CLOCK, LINE, pairs, seconds
 
 Cue = tuple[float | None, float | None, str]  # start and end in seconds, lines
-Columns = tuple[str, list[str | None], list[float], list[str]]  # head; indexes, all starts and all ends, payloads
+# What stands before the first cue; the indexes (the last is enough), starts, ends and payloads.
+Columns = tuple[str, Sequence[str | None], list[float], list[float], list[str]]
 
 # Groups: the index on the line above (SubRip), start, end. What follows the end are a cue's settings.
 # Patterns begin with a newline, not with ^: the engine then jumps from line to line, which is four times as fast.
@@ -19,7 +21,6 @@ TIMES = re.compile(
     rf"[ \t]*({CLOCK})(?: --> |[ \t]*--?>[ \t]*|,(?=\d+:\d+:))({CLOCK})"
     r"(?:[ \t][^\n]*)?(?=\n|\Z)"
 )
-WIDTH = len("00:00:00,000")
 COMMENT = re.compile(r"\n\n(?:NOTE|STYLE|REGION)(?:[ \t][^\n]*)?(?:\n(?![^\n]*-->)[^\n]+)*(?=\n|\Z)")
 CUT = re.compile(r"\n[ \t]*\n(?:[^\n]*\n)?[ \t]*\d+:[\d:.,]*[ \t]*(?:-[^\n]*)?\Z")  # ends inside a line of times
 
@@ -36,34 +37,30 @@ def cues(text: str, vtt: bool) -> list[Cue]:
         text = COMMENT.sub("\n", text)
     if tail := CUT.search(text, max(0, len(text) - 500)):
         text = text[: tail.start()]
-    head, numbers, times, payloads = _regular(text) or _any(text, vtt)
+    head, numbers, starts, ends, payloads = _regular(text) or _any(text, vtt)
     if payloads:
         payloads[-1] = _last(payloads[-1], int(numbers[-1] or -1), vtt)
     before = [] if vtt or not head.strip() else [(None, None, head)]
-    return [*before, *zip(times[: len(payloads)], times[len(payloads) :], payloads, strict=True)]
+    return [*before, *zip(starts, ends, payloads, strict=True)]
 
 
 def _regular(text: str) -> Columns | None:
     """The columns of a file as programs write them, in half the time; None for any other.
 
-    Each of its lines of times is two whole clocks and no more, under a blank line, or under one and an index.
+    Blank lines part its cues, and nothing else: a cue is an index, or none, a line of times and its words.
     """
-    parts = text.split(" --> ")
-    above, below = parts[:-1], parts[1:]
-    times = whole([part[-WIDTH:] for part in above] + [part[:WIDTH] for part in below])
-    if not times or text.count("->") > len(below):
+    while "\n\n\n" in text:
+        text = text.replace("\n\n\n", "\n\n")
+    blocks, numbers = text.strip("\n").split("\n\n"), [None]
+    head = "" if "-->" in blocks[0] else blocks.pop(0)
+    if not blocks or text.count("->") > len(blocks):
         return None
-    numbers, payloads = [], []
-    for part in ("\n" + above[0][:-WIDTH], *[part[WIDTH:-WIDTH] for part in above[1:]]):
-        payload, _, number = part[:-1].rpartition("\n")
-        if part[:1] != "\n" or part[-1:] != "\n":
+    if "-->" not in blocks[0].partition("\n")[0]:
+        numbers, _, blocks = zip(*[block.partition("\n") for block in blocks], strict=True)
+        if not "".join(numbers).isdecimal() or max(map(len, numbers)) > 9:
             return None
-        if number and not (payload[-1:] == "\n" and number.isdecimal() and len(number) < 10):
-            return None
-        numbers.append(number)
-        payloads.append(payload)
-    last = below[-1][WIDTH:]
-    return None if last[:1].strip("\n") else (payloads[0], numbers, times, [*payloads[1:], last])
+    times = pairs([block[:LINE] for block in blocks])
+    return (head, numbers, times[::2], times[1::2], [block[LINE:] for block in blocks]) if times else None
 
 
 def _any(text: str, vtt: bool) -> Columns:
@@ -73,7 +70,10 @@ def _any(text: str, vtt: bool) -> Columns:
     for at, following in enumerate(numbers[1:]):
         if not payloads[at].endswith("\n"):
             payloads[at] = _without_name(payloads[at], int(numbers[at] or -1), following, vtt)
-    return head, numbers, every(parts[1::4] + parts[2::4]), payloads
+    starts, ends = parts[1::4], parts[2::4]
+    if times := pairs(list(map("{} --> {}\n".format, starts, ends))):
+        return head, numbers, times[::2], times[1::2], payloads
+    return head, numbers, list(map(seconds, starts)), list(map(seconds, ends)), payloads
 
 
 def _last(payload: str, index: int, vtt: bool) -> str:

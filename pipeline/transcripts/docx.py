@@ -42,13 +42,8 @@ SKIP = {"del", "moveFrom", "rt", "pPr", "rPr", "sectPr", "Fallback"}
 TEAMS = re.compile(rf"(?:^|\n)[ \t]*({CLOCK}) --> ({CLOCK})[ \t]*\n+([^\n]+)\n+")  # then the words
 
 
-def matches(data: bytes) -> bool:
-    """Whether the bytes are a zip; `read` says which one, if it is no Word document."""
-    return data.startswith((b"PK\x03\x04", b"PK\x05\x06"))
-
-
 def read(data: bytes) -> Reading:
-    """The words of the document. Raises Unreadable."""
+    """The words of the document. Raises Unreadable, which says what the zip is, if it is no Word document."""
     try:
         with ZipFile(BytesIO(data)) as archive:
             names = archive.namelist()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import date
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from pipeline.transcripts.clocks import CLOCK, seconds
@@ -45,6 +44,8 @@ def published(value: object) -> str | None:
         if day := DAY.fullmatch(text):
             date.fromisoformat(day[1])
             return text
+        from email.utils import parsedate_to_datetime  # for feeds' dates; captions have none
+
         return parsedate_to_datetime(text).isoformat()
     except (ValueError, TypeError, IndexError, OverflowError):
         return None

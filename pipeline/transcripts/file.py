@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import orjson
 
 import schemas
-from pipeline.transcripts import jsonl, lint
+from pipeline.transcripts import formats, json, jsonl, lint
 from pipeline.transcripts.captions import matches as is_captions
 from pipeline.transcripts.decode import decode
 from pipeline.transcripts.load import content, opened
@@ -53,16 +53,11 @@ def streams(path: str) -> bool:
 
 
 def _whole(data: bytes, path: str, name: str, encoding: str) -> Iterator[Outcome]:
-    from pipeline.transcripts import (
-        docx,
-        formats,
-        json,
-        speech,
-    )  # all readers: .jsonl files, which stream, need none
-
     formats.refuse(data)
     source = {"path": path, "encoding": None, "sha256": hashlib.sha256(data).hexdigest()}
-    if docx.matches(data):
+    if formats.zipped(data):
+        from pipeline.transcripts import docx
+
         yield _outcome(docx.read(data), path, name, source, "")
         return
     text, source["encoding"], warning = decode(data, encoding)
@@ -71,6 +66,8 @@ def _whole(data: bytes, path: str, name: str, encoding: str) -> Iterator[Outcome
     elif json.lines(text):
         yield from jsonl.read(io.BytesIO(text.encode("utf-8", "replace")), path)
     elif (records := json.records(value := json.parse(text), name)) is None:
+        from pipeline.transcripts import speech
+
         yield _outcome(speech.read(value), path, name, source, warning)
     else:
         for number, item in enumerate(records, 1):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from operator import itemgetter
 from typing import Any
 
 from pipeline.errors import InputError
 
 Segment = dict[str, Any]  # {"start": s | None, "end": s | None, "speaker": str | None, "text": str}
+
+Piece = tuple[float | None, float | None, str | None, str]  # a segment's values, in this order
 
 LONG = 1000  # characters
 
@@ -42,7 +45,7 @@ class Reading:
     @property
     def speakers(self) -> list[str]:
         """Each speaker once, in the order of speaking."""
-        return list(dict.fromkeys(s["speaker"] for s in self.segments if s["speaker"]))
+        return [name for name in dict.fromkeys([piece["speaker"] for piece in self.segments]) if name]
 
 
 def segment(text: str, speaker: str | None = None, start: float | None = None, end: float | None = None) -> Segment:
@@ -51,26 +54,25 @@ def segment(text: str, speaker: str | None = None, start: float | None = None, e
 
 
 def tidy(segments: Iterable[Segment]) -> list[Segment]:
-    """The segments that have words, white space folded; where a speaker is not named, the last one goes on.
+    """The segments that have words, white space folded; where a speaker is not named, the last one goes on."""
+    return spoken(map(itemgetter("start", "end", "speaker", "text"), segments))
 
-    Changes the segments themselves.
-    """
-    segments = list(segments)
-    last = None
-    for piece, words in zip(segments, folded([piece["text"] for piece in segments]), strict=True):
-        last = piece["speaker"] = piece["speaker"] or last
-        piece["text"] = words
-    return [piece for piece in segments if piece["text"]]
+
+def spoken(pieces: Iterable[Piece]) -> list[Segment]:
+    """`tidy` segments of pieces."""
+    pieces, tidied, last = list(pieces), [], None
+    for (start, end, speaker, _), words in zip(pieces, folded([piece[3] for piece in pieces]), strict=True):
+        last = speaker or last
+        if words:
+            tidied.append({"start": start, "end": end, "speaker": last, "text": words})
+    return tidied
 
 
 def folded(texts: Iterable[str]) -> list[str]:
     """Each text with white space folded to single spaces. Most need nothing but a look, at half the price."""
-    return [
-        line
-        if text.isascii() and "  " not in (line := text.replace("\n", " ")) and "\t" not in line
-        else " ".join(text.split())
-        for text in map(str.strip, texts)
-    ]
+    lines = [text.strip().replace("\n", " ") for text in texts]
+    plain = "".join(lines).isprintable()  # of all white space, only the space is
+    return [line if plain and "  " not in line else " ".join(line.split()) for line in lines]
 
 
 def letters(texts: Iterable[str]) -> int:
@@ -89,17 +91,15 @@ def join(segments: list[Segment]) -> str:
     return "\n\n".join(f"{name}: {part}" if name else part for name, texts in turns for part in _parts(texts))
 
 
-def _parts(texts: list[str]) -> Iterator[str]:
+def _parts(texts: list[str]) -> list[str]:
     """A paragraph ends with the first sentence that ends a segment when it is LONG."""
     words = " ".join(texts)
     if len(words) < LONG:
-        yield words
-        return
-    at = size = 0
+        return [words]
+    parts, at, size = [], 0, 0
     for number, text in enumerate(texts, 1):
         size += len(text) + 1
         if size > LONG and text[-1] in ".?!…。？！":
-            yield " ".join(texts[at:number])
+            parts.append(" ".join(texts[at:number]))
             at, size = number, 0
-    if at < len(texts):
-        yield " ".join(texts[at:])
+    return [*parts, " ".join(texts[at:])] if at < len(texts) else parts

@@ -15,6 +15,7 @@ from pipeline.transcripts.reading import Segment, segment
 TIMED = re.compile(r"<\d+(?::\d+)+\.\d+><c[.>]")  # YouTube's automatic captions: a time at each word
 LOWEST = "align:start position:0%"
 SAMPLE = 30  # cues
+LEAST = 3  # cues that go on
 LIT = "<u>"  # Whisper's --highlight_words: the whole segment again for each word
 
 
@@ -24,7 +25,8 @@ def marked(text: str) -> bool:
         return True
     if "<" not in text:  # one character is looked for ten times as fast as a few
         return False
-    return TIMED.search(text) is not None or (LIT in text and text.count("-->") <= 3 * text.count(LIT))
+    timed = "><c" in text and TIMED.search(text) is not None
+    return timed or (LIT in text and text.count("-->") <= 3 * text.count(LIT))
 
 
 def evident(cues: list[Cue], plain: Callable[[str], str]) -> bool:
@@ -35,9 +37,13 @@ def evident(cues: list[Cue], plain: Callable[[str], str]) -> bool:
     """
     if not any("\n" in payload.strip() for _, _, payload in cues[:SAMPLE]):
         return False  # a cue that goes on has two lines
+    shown = plain("\n".join([payload for _, _, payload in cues[:SAMPLE]]))
+    lines = [line for line in map(str.strip, shown.split("\n")) if line]
+    if len(lines) - len(set(lines)) < LEAST:
+        return False  # most files: no line comes again
     first = [_lines(plain(payload)) for _, _, payload in cues[:SAMPLE]]
     on = sum(0 < _again(before, lines) < len(lines) for before, lines in itertools.pairwise(first))
-    return on >= 3 and 3 * on >= len(first)
+    return on >= LEAST and 3 * on >= len(first)
 
 
 def fold(cues: list[Cue], plain: Callable[[str], str]) -> tuple[list[Segment], int]:

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from pipeline.transcripts.cues import Cue
-from pipeline.transcripts.reading import Segment, folded, tidy
+from pipeline.transcripts.reading import Piece, Segment, spoken
 
 WORD = r"[\w.'’“”\"&()/#-]+"
 NAME = rf"{WORD}(?:[ \t]{WORD}){{0,3}}"
@@ -26,13 +26,8 @@ MOST = 0.8  # of the cues: whatever opens them is a name, also one that comes on
 def named(cues: list[Cue]) -> list[Segment]:
     """Segments of cues, cut where a name begins, tidy."""
     if known := names([words for _, _, words in cues]):
-        return tidy(_cut(cues, known))
-    texts = folded([words for _, _, words in cues])
-    return [
-        {"start": start, "end": end, "speaker": None, "text": text}
-        for (start, end, _), text in zip(cues, texts, strict=True)
-        if text
-    ]
+        return spoken(_cut(cues, known))
+    return spoken([(start, end, None, words) for start, end, words in cues])
 
 
 def names(texts: list[str]) -> set[str]:
@@ -79,17 +74,17 @@ def is_name(head: str) -> bool:
     return head.startswith("speaker ") or (head[0].isalpha() and not head[0].islower())
 
 
-def _cut(cues: list[Cue], known: set[str]) -> Iterator[Segment]:
-    """One segment for each known name at a line's start, and one for what stands before the first."""
+def _cut(cues: list[Cue], known: set[str]) -> Iterator[Piece]:
+    """One piece for each known name at a line's start, and one for what stands before the first."""
     for start, end, words in cues:
         words = words.strip()
         name, _, rest = words.partition(": ")
         speaker, words = (name, rest) if name in known else (None, words)
         if ":" not in words and "(" not in words and "：" not in words:  # most cues
-            yield {"start": start, "end": end, "speaker": speaker, "text": words}
+            yield start, end, speaker, words
             continue
         for other, text in turns(words, known):
-            yield {"start": start, "end": end, "speaker": other or speaker, "text": text}
+            yield start, end, other or speaker, text
 
 
 def turns(words: str, known: set[str]) -> Iterator[tuple[str | None, str]]:
