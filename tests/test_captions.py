@@ -343,7 +343,7 @@ def test_a_file_as_programs_write_it_is_read_like_any_other(spoilt):
     for head, index, words, then, end, cut in itertools.product(*VARIED):
         second = f"{index}00:02:00.000 --> 00:00:01,000\n".replace(*spoilt, 1)
         rest = f" --> 00:00:01,000\n{words}{second}{then}"
-        rest += f"\n00:01:00.000 --> 00:02:00.000{end}\nso on\n"[: -cut or None]
+        rest += f"{index}00:01:00.000 --> 00:02:00.000{end}\nso on\n"[: -cut or None]
         regular, other = (f"{head}{index}00:01:00.000{blank}{rest}" for blank in ("", " "))
         assert captions.read(regular).segments == captions.read(other).segments
 

@@ -30,8 +30,8 @@ def pairs(lines: list[str]) -> list[float] | None:
     table, before = "".join(lines), _Before()
     if len(table) != LINE * len(lines) or any(table[at::LINE].strip(marks) for at, marks in MARKS):
         return None
-    rows = table.encode("utf-8", "replace")
-    if len(rows) != len(table) or not all(rows[at::LINE].isdigit() for at in chain(*MINUTES, *REST)):
+    rows = table.encode("utf-8", "replace")  # what is not ASCII has no byte that is a digit
+    if not all(rows[at::LINE].isdigit() for at in chain(*MINUTES, *REST)):
         return None
     minutes, rests = _numbers(rows, MINUTES), _numbers(rows, REST)
     return [(before[minute] + rest) / 1000 for minute, rest in zip(minutes, rests, strict=True)]
