@@ -20,7 +20,8 @@ PROVIDER ?= together
 $(call named,PROVIDER)
 VARIABLES := RUN PROVIDER TRANSCRIPTS ENCODING ERRORS VERBOSE WORKERS \
              MODEL PROMPT TEMPLATE MAX_TOKENS TEMPERATURE TOP_P EXTRA CONTEXT \
-             WAIT POLL SETTLE RETRY REPLACE ADOPT STRICT BASE_URL KEY_ENV \
+             BUDGET SAMPLE EACH PRICE_IN PRICE_OUT QUEUE_TOKENS QUEUE_JOBS JSON \
+             WAIT POLL SETTLE RETRY REPLACE ADOPT PARTIAL STRICT BASE_URL KEY_ENV \
              LIVE_CONCURRENCY LIVE_RPM VLLM_COMMAND VLLM_ARGS LOCAL_MODEL LOCAL_CONTEXT
 $(foreach v,$(VARIABLES),$(if $(findstring $$,$(value $v)),$(error $v may not hold a dollar sign)))
 
@@ -38,12 +39,21 @@ TEMPERATURE ?=
 TOP_P       ?=
 EXTRA       ?=
 CONTEXT     ?=
+BUDGET      ?=
+SAMPLE      ?=
+EACH        ?=
+PRICE_IN    ?=
+PRICE_OUT   ?=
+QUEUE_TOKENS ?=
+QUEUE_JOBS  ?=
+JSON        ?=
 WAIT        ?=
 POLL        ?=
 SETTLE      ?= 300
 RETRY       ?=
 REPLACE     ?=
 ADOPT       ?=
+PARTIAL     ?=
 STRICT      ?=
 BASE_URL    ?=
 KEY_ENV     ?=
@@ -67,7 +77,7 @@ MAKEFLAGS     += --warn-undefined-variables --no-builtin-rules
 .SUFFIXES:
 # A target is whole or absent.  Shards, receipts and outputs are never targets, so Make never deletes one.
 .DELETE_ON_ERROR:
-.PHONY: help transcripts batch submit results show status cancel validate providers demo install \
+.PHONY: help transcripts batch plan submit results show status cancel validate providers demo install \
         check lint test test-long test-sdks test-servers bench clean FORCE
 
 help:  ## List the goals and say where the run stands
@@ -80,6 +90,8 @@ transcripts: $(WORK)/transcripts.jsonl  ## Read captions, text, JSON, ... as one
 	@echo $<
 batch: $(WORK)/batch.jsonl  ## Turn transcripts into requests (free)
 	@echo $<
+plan: $(WORK)/batch.jsonl  ## Say what `make submit` would send, and what that costs (free)
+	@$(PIPELINE) plan
 submit: $(WORK)/submitted.json  ## Start a job for each request that has none (the only goal that costs money)
 	@echo $<
 results: $(WORK)/results.jsonl  ## Collect the answers, one line per request (free; WAIT=1 waits for them)

@@ -45,6 +45,8 @@ class Receipt:
     error: str | None = None
     ended: float | None = None
     output: dict[str, Any] | None = None
+    tokens: dict[str, int] | None = None
+    usage: dict[str, Any] | None = None
     duplicates: list[str] = field(default_factory=list)
     updated: str = ""
     version: int = 1

@@ -22,7 +22,8 @@ ENDED = ("completed", "failed", "expired", "cancelled")
 class Limits:
     """What one shard may hold, and how often to ask. None: the service is not known to have that limit.
 
-    A service that takes no small shards says so in `min_requests`.
+    A service that takes no small shards says so in `min_requests`. `max_enqueued_tokens` and `max_jobs` bound what
+    waits there at one time: prompt tokens of one model, and jobs.
 
     `context` is the model's window: tokens of a prompt and its answer together.
     """
@@ -31,8 +32,26 @@ class Limits:
     max_bytes: int | None = None
     max_line_bytes: int | None = None
     min_requests: int = 1
+    max_enqueued_tokens: int | None = None
+    max_jobs: int | None = None
     context: int | None = None
     poll: tuple[float, float] = (30.0, 60.0)  # seconds between polls: shortest, longest
+
+
+@dataclass(frozen=True)
+class Price:
+    """US dollars for a million tokens of a batch; `full_…` are those of a request that is answered at once.
+
+    None: not published, or not known here. A prompt of more than `above[0]` tokens costs `above[1]` for its tokens
+    and `above[2]` for those of its answer. `source` says where the figures are from, and when they were looked up.
+    """
+
+    input: float | None
+    output: float | None
+    full_input: float | None = None
+    full_output: float | None = None
+    above: tuple[int, float, float] | None = None
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -115,6 +134,8 @@ class Provider(ABC):
     keys: tuple[str, ...] = ()  # environment variables that must be set
     discount: str | None = None  # what batch costs: "50 % less", as the service publishes it; None: not known
     tag: str = "file id"  # by what a job is found again whose start was not answered; "" if by nothing certain
+    id_field: str = "custom_id"  # where a line made by `encode` has its id
+    bills_failed: bool | None = None  # whether a request without an answer costs; None: the service does not say
     default_model: str | None = None
     caveat: str = ""  # one sentence, shown wherever this provider's answers are
 
@@ -138,7 +159,17 @@ class Provider(ABC):
 
     def custom_id(self, line: bytes) -> str:
         """The custom_id inside a line made by `encode`."""
-        return orjson.loads(line)["custom_id"]
+        return orjson.loads(line)[self.id_field]
+
+    def content(self, line: bytes) -> bytes:
+        """A line made by `encode` without its id: equal for requests that ask one model the same."""
+        asked = orjson.loads(line)
+        asked.pop(self.id_field, None)
+        return orjson.dumps(asked)
+
+    def price(self, model: str) -> Price | None:
+        """What the service asks for this model, where it knows better than the list of published prices."""
+        return None
 
     # -- network, safe to repeat ------------------------------------------------------------------
 

@@ -6,7 +6,9 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import groupby
+from operator import add
 from pathlib import Path
+from typing import NamedTuple
 
 from pipeline.errors import InputError
 from pipeline.files import BUFFER, atomic, escape, publish
@@ -19,14 +21,40 @@ def encode(provider: Provider, request: dict) -> bytes:
     return escape(provider.encode(request))
 
 
-def split(lines: Iterable[bytes], limits: Limits) -> Iterator[tuple[int, bytes]]:
-    """Each line with the number of its shard, from 0: as many to a shard as the limits allow."""
-    shard = count = size = 0
-    for line in lines:
-        if count and (_over(count + 1, limits.max_requests) or _over(size + len(line) + 1, limits.max_bytes)):
-            shard, count, size = shard + 1, 0, 0
-        count, size = count + 1, size + len(line) + 1
-        yield shard, line
+NONE = {"input": 0, "longest": 0, "output": 0}  # tokens of a receipt; changed by nobody
+
+
+class Counted(NamedTuple):
+    """A line to send: tokens of its prompt as we count them, at most of its answer, and at most of its prompt."""
+
+    line: bytes
+    prompt: int = 0
+    answer: int = 0
+    most: int = 0
+
+
+class Cutter:
+    """Puts as many lines into a shard as the limits allow, in their order."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._most = (limits.max_requests, limits.max_bytes, limits.max_enqueued_tokens)
+        self._filled, self.shard = (0, 0, 0), 0
+
+    def number(self, one: Counted) -> int:
+        """The shard that the next line goes into, from 0."""
+        more = (1, len(one.line) + 1, one.most)
+        after = tuple(map(add, self._filled, more))
+        if self._filled[0] and any(map(_over, after, self._most)):
+            self.shard, after = self.shard + 1, more
+        self._filled = after
+        return self.shard
+
+
+def split(lines: Iterable[Counted], limits: Limits) -> Iterator[tuple[int, Counted]]:
+    """Each line with the number of its shard."""
+    cutter = Cutter(limits)
+    for one in lines:
+        yield cutter.number(one), one
 
 
 def level(limits: Limits, count: int, provider: str) -> Limits:
@@ -48,24 +76,34 @@ def fits(line: bytes, limits: Limits) -> str | None:
 
 
 def write(
-    ledger: Ledger, provider: str, lines: Iterable[bytes], limits: Limits, model: str = ""
+    ledger: Ledger, provider: str, lines: Iterable[Counted], limits: Limits, model: str = ""
 ) -> Iterator[Receipt]:
     """Write the lines, which all ask `model`, as shards, each with a receipt that says `planned`."""
     for _, group in groupby(split(lines, limits), key=lambda pair: pair[0]):
-        yield _write(ledger, provider, (line for _, line in group), model)
+        yield _write(ledger, provider, (one for _, one in group), model)
 
 
-def _write(ledger: Ledger, provider: str, lines: Iterable[bytes], model: str) -> Receipt:
+def _write(ledger: Ledger, provider: str, lines: Iterable[Counted], model: str) -> Receipt:
     whole, count, size = hashlib.sha256(), 0, 0
+    tokens = NONE
     draft = ledger.ws.shards / "draft"  # the name holds the hash, which is known at the end
     with atomic(draft) as stream:
-        for line in lines:
+        for line, prompt, answer, _ in lines:
             stream.write(line + b"\n")
             whole.update(line + b"\n")
-            count, size = count + 1, size + len(line) + 1
+            count, size, tokens = count + 1, size + len(line) + 1, tally(tokens, prompt, answer)
     name = f"{ledger.next_number():04d}-{whole.hexdigest()[:8]}"
     publish(draft, ledger.ws.shards / f"{name}.jsonl")
-    return ledger.save(Receipt(name, provider, count, size, whole.hexdigest(), model))
+    return ledger.save(Receipt(name, provider, count, size, whole.hexdigest(), model, tokens=tokens))
+
+
+def tally(tokens: dict[str, int], prompt: int, answer: int) -> dict[str, int]:
+    """A receipt's `tokens`, with one request more."""
+    return {
+        "input": tokens["input"] + prompt,
+        "longest": max(tokens["longest"], prompt),
+        "output": tokens["output"] + answer,
+    }
 
 
 def orphans(ledger: Ledger, provider: str) -> None:

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import orjson
 
+from pipeline.cost import Tariff
 from pipeline.errors import clean
 from pipeline.files import BUFFER
 from pipeline.ledger import Ledger
-from pipeline.words import many
+from pipeline.spent import Bill, bill
+from pipeline.words import dollars, many
 from pipeline.workspace import Workspace
 
 
-def status(ws: Workspace) -> Iterator[str]:
-    """The lines to print; the last one says what to type next."""
+def status(ws: Workspace, tariff: Callable[[], Tariff]) -> Iterator[str]:
+    """The lines to print; the last one says what to type next. The tariff is asked for when something was paid."""
     yield f"run {ws.run}, provider {ws.provider}: {ws.root}"
     ledger = Ledger(ws)
     yield from _jobs(ledger)
     if _fresh(ws):
         counts = outcomes(ws)
         yield f"results  {total(counts)}: {ws.results}"
+    if any(receipt.usage for receipt in ledger):
+        yield f"cost     {money(bill(ledger, tariff()))}"
     yield f"next     {_next(ws, ledger)}"
 
 
@@ -37,7 +41,21 @@ def total(counts: Counter[str]) -> str:
     return f"{many(sum(counts[name] for name in OUTCOMES), 'request')}: {parts}"
 
 
-OUTCOMES = ("ok", "error", "expired", "cancelled", "missing")
+OUTCOMES = ("ok", "error", "expired", "cancelled", "missing", "unsent")
+
+
+def money(bill: Bill) -> str:
+    """`$2.71 in 3 jobs; $2.40 was expected, $3.10 at most; 50 % less than $5.42 at once`."""
+    tokens = f"{bill.input:,} tokens in and {bill.output:,} out in {many(bill.jobs, 'job')}"
+    running = f"; {many(bill.open, 'job')} still open" if bill.open else ""
+    if bill.cost is None:
+        return f"not known: {tokens}{running}; PRICE_IN and PRICE_OUT give the price of a million"
+    words = [f"{dollars(bill.cost)}: {tokens}{running}"]
+    if bill.estimate.cost is not None:
+        words.append(f"{dollars(bill.estimate.cost)} was expected, {dollars(bill.estimate.cost_most)} at most")
+    if bill.full and bill.cost < bill.full:
+        words.append(f"{1 - bill.cost / bill.full:.0%} less than {dollars(bill.full)} at once".replace("%", " %"))
+    return "; ".join(words)
 
 
 def _jobs(ledger: Ledger) -> Iterator[str]:
@@ -57,8 +75,10 @@ def _fresh(ws: Workspace) -> bool:
 
 def _next(ws: Workspace, ledger: Ledger) -> str:
     begun = list(ledger)
-    if any(receipt.unstarted or receipt.state == "starting" for receipt in begun):
+    if any(receipt.state == "starting" for receipt in begun):
         return "a submit was interrupted: `make submit` finishes it"
+    if planned := sum(receipt.requests for receipt in begun if receipt.unstarted):
+        return f"`make submit` sends the {many(planned, 'request')} that are planned"
     if not ws.batch.exists():
         given = "" if ws.inputs.exists() else " TRANSCRIPTS=…"
         return f"`make batch{given}` turns transcripts into requests (free)"
@@ -69,5 +89,7 @@ def _next(ws: Workspace, ledger: Ledger) -> str:
     if not _fresh(ws):
         return "`make results` collects the answers"
     counts = outcomes(ws)
+    if counts["unsent"]:
+        return f"`make submit` sends the {many(counts['unsent'], 'request')} that were not sent yet"
     failed = sum(counts.values()) - counts["ok"]
     return f"`make submit RETRY=1` sends the {failed:,} without an answer again" if failed else "nothing: complete"

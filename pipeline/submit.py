@@ -1,80 +1,110 @@
-"""The stage `submit`: the only one that pays.
-
-pending = requests of batch.jsonl - requests in shards that were started
-"""
+"""The stage `submit`: the only one that pays."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from sys import intern
 from typing import Any
 
-from pipeline import shards
+from pipeline import room, shards
 from pipeline.clock import Clock
-from pipeline.errors import IncompleteError, InputError, SpendError, Unencodable
-from pipeline.files import BUFFER, write_json
-from pipeline.ledger import Ledger, Receipt, identity
-from pipeline.provider import Limits, Provider
-from pipeline.results import answered
+from pipeline.cost import Tariff
+from pipeline.cutting import cut, described
+from pipeline.errors import IncompleteError, SpendError
+from pipeline.files import write_json
+from pipeline.ledger import Ledger, Receipt
+from pipeline.provider import Provider
 from pipeline.start import Starter
-from pipeline.validate import Faults, parse
+from pipeline.survey import NAMED, Survey, held, key, survey, wanted
+from pipeline.watch import Watch
 from pipeline.words import many
 from pipeline.workspace import Workspace
 
 
-@dataclass
-class Survey:
-    """What the batch holds, set against what the ledger paid for."""
+@dataclass(frozen=True)
+class Asked:
+    """What a person asks of `submit`: the variables of these names, and the bounds of money and queue."""
 
-    total: int = 0
-    pending: dict[bytes, str] = field(default_factory=dict)  # identity and model of each request
-    changed: list[str] = field(default_factory=list)  # custom_ids that were sent with another body
-    model: str = ""
+    retry: bool = False
+    replace: bool = False
+    adopt: bool = False
+    each: bool = False
+    sample: int = 0
+    partial: bool = False
+    bounds: room.Bounds = field(default_factory=room.Bounds)
 
 
 def submit(
     ws: Workspace,
     provider: Provider,
+    asked: Asked = Asked(),
     *,
     new_jobs: bool = True,
-    retry: bool = False,
-    replace: bool = False,
-    adopt: bool = False,
+    tariff: Tariff | None = None,
     settle: float = 300.0,
     clock: Clock | None = None,
     say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
     """Start a job for every request that has none, and write submitted.json; returns its content.
 
-    Finishes first what an earlier submit began. With new_jobs=False it only checks that nothing is
-    pending. Raises IncompleteError (requests without a job), SpendError (paid under another body) and
-    what the provider raises; a second call goes on where this one stopped.
+    Finishes first what an earlier submit began. What the service's queue has no room for stays planned, and is
+    counted as `unsent` with what is outside of the sample. With new_jobs=False it only checks that nothing is
+    pending. Raises IncompleteError (requests without a job), SpendError (paid under another body, over the budget)
+    and what the provider raises; a second call goes on where this one stopped.
     """
-    clock = clock or Clock()
-    ledger = Ledger(ws)
-    starter = Starter(ledger, provider, clock, say, settle, adopt, replace)
+    clock, tariff, ledger = clock or Clock(), tariff or Tariff(provider), Ledger(ws)
+    starter = Starter(ledger, provider, clock, say, settle, asked.adopt, asked.replace)
+    of = key(provider, asked.each)
     if new_jobs:
         shards.orphans(ledger, provider.name)
         _recover(starter)
-    survey = _survey(ledger, provider, retry)
-    kept = [r for r in ledger if r.unstarted and _wanted(ledger, r, survey)]
+        for receipt in [receipt for receipt in ledger if receipt.unstarted and not receipt.tokens]:
+            described(ledger, provider, receipt)
+    found = survey(ledger, provider, retry=asked.retry, each=asked.each, sample=asked.sample)
+    kept = [r for r in ledger if r.unstarted and wanted(ledger, r, found, of)]
     if not new_jobs:
-        _refuse(ledger, survey)
-    if survey.changed and not replace:
-        raise SpendError(_changed(survey, retry))
-    if survey.pending:
-        provider.preflight(survey.model)
+        _refuse(ledger, found, asked.partial)
+        return _summary(ws, ledger, found, 0, found.unsent + len(found.pending) - len(held(ledger, kept, of)))
+    if found.changed and not asked.replace:
+        raise SpendError(_changed(found, asked.retry))
+    if found.pending:
+        provider.preflight(found.model)
     _drop(ledger, kept)
-    planned = _plan(ledger, provider, survey, _held(ledger, kept))
-    waiting = [_named(ledger, receipt, survey) for receipt in kept] + planned
-    sent = 0
+    planned = cut(ledger, provider, found, held(ledger, kept, of), of, asked.bounds)
+    waiting = kept + planned
+    watch = Watch(ws, provider, clock, say, settle=settle, tariff=tariff)
+    if waiting and any(receipt.ref for receipt in ledger):
+        watch.look(ledger)  # what has ended makes room, and has its real price
+    _approve(ledger, waiting, planned, tariff, asked.bounds)
+    return _summary(ws, ledger, found, _start(starter, waiting, tariff, asked.bounds), found.unsent)
+
+
+def _approve(
+    ledger: Ledger, waiting: list[Receipt], planned: list[Receipt], tariff: Tariff, bounds: room.Bounds
+) -> None:
+    """What is new must fit into the budget with all that waits already, or nothing of it is kept."""
+    try:
+        room.afford(ledger, waiting if planned else [], tariff, bounds)
+    except SpendError:
+        for receipt in planned:
+            ledger.save(receipt, state="cancelled")
+            ledger.shard(receipt).path.unlink()
+        raise
+
+
+def _start(starter: Starter, waiting: list[Receipt], tariff: Tariff, bounds: room.Bounds) -> int:
+    """Start what there is room and money for; returns how many requests were sent."""
+    ledger, say, sent = starter.ledger, starter.say, 0
     for receipt in waiting:
+        limits = bounds.limits(starter.provider, receipt.model)
+        if why := room.queue(ledger, receipt, limits, tariff):
+            say(f"{receipt.shard}: kept for later: {why}")
+            continue
+        room.afford(ledger, [receipt], tariff, bounds)
         started = starter.start(receipt)
         sent += started.requests if started.intent else 0  # a job that was taken over had no intent
         say(f"{started.shard}: {many(started.requests, 'request')}, job {started.ref['id']}")
-    return _summary(ws, ledger, survey, sent)
+    return sent
 
 
 def _recover(starter: Starter) -> None:
@@ -85,85 +115,22 @@ def _recover(starter: Starter) -> None:
         starter.recover(receipt)
 
 
-def _survey(ledger: Ledger, provider: Provider, retry: bool) -> Survey:
-    """Read the batch once: check every line, and tell what is pending and what was sent differently."""
-    sent, names = _sent(ledger, provider, retry)
-    survey, faults, seen = Survey(), Faults(), {}
-    for number, request, line in _requests(ledger.ws, provider, faults):
-        name = request["custom_id"]
-        if name in seen:
-            faults.add(f"{ledger.ws.batch}:{number}", f"$.custom_id: {name!r} is also on line {seen[name]}")
-        seen[name] = number
-        survey.model = survey.model or request["body"]["model"]
-        key = identity(line)
-        if key in sent:
-            continue
-        if provider.custom_id(line) in names:
-            survey.changed.append(name)
-        survey.pending[key] = intern(request["body"]["model"])
-    faults.check("nothing was sent; mend the transcripts and run `make batch` again")
-    if not seen:
-        raise InputError(f"{ledger.ws.batch} holds no requests; run `make batch`")
-    survey.total = len(seen)
-    return survey
-
-
-def _requests(ws: Workspace, provider: Provider, faults: Faults) -> Iterator[tuple[int, Any, bytes]]:
-    """Line number, request and encoded line of each request of the batch; what cannot be sent is a fault."""
-    limits: dict[str, Limits] = {}
-    if not ws.batch.exists():
-        raise InputError(f"{ws.batch}: no such file; run `make batch`")
-    with ws.batch.open("rb", buffering=BUFFER) as stream:
-        for number, request in parse(stream, ws.batch, "request", faults):
-            model = request["body"]["model"]
-            if model not in limits:
-                limits[model] = provider.limits(model)
-            try:
-                line = shards.encode(provider, request)
-                why = shards.fits(line, limits[model])
-            except Unencodable as error:
-                why = f"{provider.name} cannot send this: {error}"
-            if why:
-                faults.add(f"{ws.batch}:{number}", f"$.custom_id {request['custom_id']!r}: {why}")
-            else:
-                yield number, request, line
-
-
-def _sent(ledger: Ledger, provider: Provider, retry: bool) -> tuple[set[bytes], set[str]]:
-    """Identities and custom_ids of all requests that were started. With `retry`, less those that failed."""
-    keys, names = set(), set()
-    for receipt in ledger:
-        if receipt.unstarted:
-            continue
-        ok = answered(ledger, receipt, provider) if retry and receipt.settled else None
-        for line in ledger.lines(receipt):
-            name = provider.custom_id(line)
-            if ok is None or name in ok:
-                keys.add(identity(line))
-                names.add(name)
-    return keys, names
-
-
-def _wanted(ledger: Ledger, receipt: Receipt, survey: Survey) -> bool:
-    """Whether all that an unstarted shard holds is still pending."""
-    return all(identity(line) in survey.pending for line in ledger.lines(receipt))
-
-
-def _refuse(ledger: Ledger, survey: Survey) -> None:
-    """The spending gate: nothing may be started here, so nothing may be missing."""
+def _refuse(ledger: Ledger, found: Survey, partial: bool) -> None:
+    """The spending gate: nothing may be started here, so nothing may be missing, unless `partial` will do."""
     if any(receipt.state == "starting" for receipt in ledger):
         raise IncompleteError("a submit was interrupted; run `make submit` to finish it")
-    if survey.pending:
-        count = f"{len(survey.pending):,} of {survey.total:,} requests were never submitted"
-        if survey.changed:
-            other = f"{len(survey.changed):,} with another prompt, model or parameter"
-            raise IncompleteError(f"{count} ({other}); put it back, or `make submit` with a new RUN= or REPLACE=1")
-        raise IncompleteError(f"{count}; run `make submit` to send them")
+    if not found.pending or (partial and any(receipt.ref for receipt in ledger)):
+        return
+    count = f"{len(found.pending):,} of {found.total:,} requests were never submitted"
+    if found.changed:
+        other = f"{len(found.changed):,} with another prompt, model or parameter"
+        raise IncompleteError(f"{count} ({other}); put it back, or `make submit` with a new RUN= or REPLACE=1")
+    raise IncompleteError(f"{count}; run `make submit` to send them, or PARTIAL=1 collects the others")
 
 
-def _changed(survey: Survey, retry: bool) -> str:
-    some = ", ".join(survey.changed[:3]) + (", …" if len(survey.changed) > 3 else "")
-    share = f"{len(survey.changed):,} of {survey.total:,} requests"
+def _changed(found: Survey, retry: bool) -> str:
+    some = ", ".join(list(found.changed.values())[:NAMED]) + (", …" if len(found.changed) > NAMED else "")
+    share = f"{len(found.changed):,} of {found.total:,} requests"
     what = f"{share} were already submitted with another body ({some})"
     hint = "" if retry else ", RETRY=1 if only those that failed should be sent again"
     return f"{what}; nothing was sent. Choose a new RUN=, or REPLACE=1 to pay for them again{hint}"
@@ -175,40 +142,12 @@ def _drop(ledger: Ledger, kept: list[Receipt]) -> None:
         ledger.save(receipt, state="cancelled")
 
 
-def _named(ledger: Ledger, receipt: Receipt, survey: Survey) -> Receipt:
-    """The receipt with its model: an older one, or that of a shard whose receipt was lost, does not say it."""
-    if receipt.model:
-        return receipt
-    first = next(ledger.lines(receipt))
-    return ledger.save(receipt, model=survey.pending[identity(first)])
-
-
-def _held(ledger: Ledger, kept: list[Receipt]) -> set[bytes]:
-    return {identity(line) for receipt in kept for line in ledger.lines(receipt)}
-
-
-def _plan(ledger: Ledger, provider: Provider, survey: Survey, held: set[bytes]) -> list[Receipt]:
-    """Write shards, each of one model, for what is pending and in none yet: all before the first is started."""
-    todo: dict[str, set[bytes]] = defaultdict(set)
-    for key, model in survey.pending.items():
-        if key not in held:
-            todo[model].add(key)
-    limits = {m: shards.level(provider.limits(m), len(keys), provider.name) for m, keys in todo.items()}
-    planned = []
-    for model, keys in todo.items():
-        lines = _lines(ledger.ws, provider, keys)
-        planned.extend(shards.write(ledger, provider.name, lines, limits[model], model))
-    return planned
-
-
-def _lines(ws: Workspace, provider: Provider, todo: Container[bytes]) -> Iterable[bytes]:
-    for _, _, line in _requests(ws, provider, Faults()):
-        if identity(line) in todo:
-            yield line
-
-
-def _summary(ws: Workspace, ledger: Ledger, survey: Survey, sent: int) -> dict[str, Any]:
+def _summary(ws: Workspace, ledger: Ledger, found: Survey, sent: int, unsent: int) -> dict[str, Any]:
     jobs = [receipt.ref["id"] for receipt in ledger if receipt.ref]
-    summary = {"requests": survey.total, "sent_now": sent, "jobs": jobs, "model": survey.model}
+    waiting = sum(receipt.requests for receipt in ledger if receipt.unstarted)
+    summary = {
+        "requests": found.total, "sent_now": sent, "waiting": waiting, "unsent": unsent + waiting,
+        "jobs": jobs, "model": found.model,
+    }  # fmt: skip
     write_json(ws.submitted, summary)
     return summary

@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 
 from pipeline.clock import Clock
 from pipeline.collect import collect
+from pipeline.cost import Tariff
 from pipeline.errors import Busy, IncompleteError, UnfinishedError
 from pipeline.files import lock
 from pipeline.ledger import Ledger, Receipt
 from pipeline.provider import Provider
 from pipeline.results import merge
+from pipeline.spent import counted
 from pipeline.start import Starter
 from pipeline.words import many
 from pipeline.workspace import Workspace
@@ -32,7 +34,11 @@ class Watch:
     show: Callable[[Ledger], None] = lambda ledger: None
     settle: float = 300.0
     poll: float | None = None  # seconds between rounds; None: the provider's own
+    tariff: Tariff | None = None  # what the answers cost; None: as published
     said: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.tariff = self.tariff or Tariff(self.provider)
 
     def results(self, wait: bool) -> Counter[str]:
         """Poll until every job has ended (once, without `wait`), then merge. Raises UnfinishedError."""
@@ -42,8 +48,8 @@ class Watch:
                 with lock(self.ws.lock, "results"):
                     ledger = Ledger(self.ws)
                     self._round(ledger)
-                    if all(receipt.settled for receipt in ledger):
-                        return merge(self.ws, ledger, self.provider, self.say)
+                    if all(receipt.settled or receipt.unstarted for receipt in ledger):
+                        return merge(self.ws, ledger, self.provider, self.tariff, self.say)
                 quiet = 0
             except (Busy, UnfinishedError) as error:
                 if not wait:
@@ -52,23 +58,44 @@ class Watch:
                 quiet += 1
             if not wait:
                 raise UnfinishedError(f"{standing(ledger)}; run `make results` again, or with WAIT=1 to wait")
-            self._pause(quiet)
+            self.pause(quiet)
 
     def _round(self, ledger: Ledger) -> None:
-        started = [receipt for receipt in ledger if receipt.ref]
-        if not started:
+        if not any(receipt.ref for receipt in ledger):
             raise IncompleteError("nothing was submitted yet; run `make submit`")
+        trouble = self.look(ledger)
+        self.show(ledger)
+        if trouble:
+            raise trouble
+        started = [receipt for receipt in ledger if not receipt.unstarted]
+        lost = any(receipt.state == "starting" for receipt in started)
+        if lost and all(receipt.settled for receipt in started if receipt.ref):
+            raise IncompleteError("a submit was interrupted; run `make submit` to finish it")
+
+    def look(self, ledger: Ledger) -> Busy | None:
+        """Visit each job once: what has ended is fetched and counted. Returns the first trouble of the service."""
         trouble = None
-        for receipt in started:
+        for receipt in [receipt for receipt in ledger if receipt.ref]:
             try:
                 self._visit(ledger, receipt)
             except Busy as busy:  # the other jobs are still visited
                 trouble = trouble or busy
-        self.show(ledger)
-        if trouble:
-            raise trouble
-        if all(receipt.settled for receipt in started) and len(started) < len(list(ledger)):
-            raise IncompleteError("a submit was interrupted; run `make submit` to finish it")
+            counted(ledger, ledger.receipts[receipt.shard], self.provider, self.tariff)
+        return trouble
+
+    def until_one_ends(self) -> None:
+        """Poll until a job that runs now has ended, holding the lock only to look."""
+        running, quiet = self._running(), 0
+        while running and running == self._running():
+            self.pause(quiet)
+            with lock(self.ws.lock, "submit"):
+                trouble = self.look(Ledger(self.ws))
+            quiet = quiet + 1 if trouble else 0
+            if trouble:
+                self._once(str(trouble))
+
+    def _running(self) -> list[str]:
+        return [receipt.shard for receipt in Ledger(self.ws) if receipt.ref and receipt.ended is None]
 
     def _visit(self, ledger: Ledger, receipt: Receipt) -> None:
         """One look at one job: its status, a second job of it, and its output once it ended."""
@@ -97,7 +124,7 @@ class Watch:
             self.said.add(text)
             self.say(text)
 
-    def _pause(self, quiet: int) -> None:
+    def pause(self, quiet: int = 0) -> None:
         """Sleep as long as the service likes between polls; longer after rounds that brought no answer."""
         shortest, longest = self.provider.limits("").poll
         pause = random.uniform(shortest, longest) if self.poll is None else self.poll

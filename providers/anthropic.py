@@ -38,7 +38,7 @@ class Anthropic(Provider):
     """100,000 requests, 256 MB; answers in any order."""
 
     name, about, keys = "anthropic", "Anthropic", (KEY,)
-    discount, tag = "50 % less", ""
+    discount, tag, bills_failed = "50 % less", "", False
 
     def limits(self, model: str) -> Limits:
         return Limits(max_requests=100_000, max_bytes=256_000_000 - len(HEAD + TAIL))

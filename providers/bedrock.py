@@ -17,8 +17,6 @@ from contextlib import closing
 from functools import cached_property
 from typing import Any
 
-import orjson
-
 from pipeline.errors import Busy, Rejected, clean
 from pipeline.hookspecs import hookimpl
 from pipeline.provider import Download, Found, Limits, Provider, Shard, Status
@@ -53,6 +51,7 @@ class Bedrock(Provider):
     keys = (BUCKET, ROLE)
     discount = "50 % less"
     tag = "clientRequestToken"
+    id_field = "recordId"
 
     def limits(self, model: str) -> Limits:
         # Documented is that there are such quotas, by model and region, and that most can be raised. These are
@@ -66,7 +65,7 @@ class Bedrock(Provider):
         return converse.decode(line)
 
     def custom_id(self, line: bytes) -> str:
-        return converse.custom_id(orjson.loads(line)["recordId"]) or ""
+        return converse.custom_id(super().custom_id(line)) or ""
 
     def preflight(self, model: str) -> None:
         place()

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import Rejected
-from pipeline.provider import Download, Found, Provider, Shard, Status
+from pipeline.provider import Download, Found, Price, Provider, Shard, Status
 from providers import chat
 from providers.job import BLOCK, Job, idle
+
+FREE = Price(0.0, 0.0, source="this machine")
 
 
 class FolderProvider(Provider):

@@ -49,18 +49,16 @@ class Gemini(Provider):
     keys = (KEY,)
     discount = "50 % less"
     tag = "display name"
+    id_field = "key"
 
     def limits(self, model: str) -> Limits:
-        return Limits(max_bytes=2_000_000_000, poll=(30.0, 60.0))
+        return Limits(max_bytes=2_000_000_000, max_jobs=100, poll=(30.0, 60.0))
 
     def encode(self, request: Mapping[str, Any]) -> bytes:
         return contents.encode(request)
 
     def decode(self, line: bytes):
         return contents.decode(line)
-
-    def custom_id(self, line: bytes) -> str:
-        return orjson.loads(line)["key"]
 
     def preflight(self, model: str) -> None:
         self._http  # noqa: B018 (says what is missing)

@@ -53,6 +53,7 @@ class Together(Provider):
             max_requests=50_000,
             max_bytes=100_000_000,
             max_line_bytes=10_000_000,
+            max_enqueued_tokens=30_000_000_000,
             context=CONTEXTS.get(model),
             poll=(30.0, 60.0),
         )

@@ -83,21 +83,24 @@ def results(floor: float) -> None:
     os.environ["TOGETHER_API_KEY"] = "k"
     row("M: submit, no news", ["submit", "--no-new-jobs"], floor)
     row("M: results", ["results"], floor)
+    row("M: plan", ["plan", "--price-in", "1", "--price-out", "1", "--retry"], floor)
     row("M: status", ["status"], floor)
 
 
 def ended() -> None:
     """A ledger in which every job has ended, made without a service."""
     from pipeline import shards
+    from pipeline.cutting import counted
     from pipeline.ledger import Ledger
-    from pipeline.submit import _lines, _survey
+    from pipeline.survey import key, survey
     from pipeline.workspace import Workspace
     from providers.together import Together
 
     ws, provider = Workspace.of("default", "together"), Together()
     ledger = Ledger(ws)
-    todo = _survey(ledger, provider, False).pending
-    for receipt in shards.write(ledger, "together", _lines(ws, provider, todo), provider.limits("m")):
+    todo = set(survey(ledger, provider).pending)
+    lines = counted(ws, provider, "m", todo, key(provider, False))
+    for receipt in shards.write(ledger, "together", lines, provider.limits("m"), "m"):
         rows = [answer(json.loads(line)["custom_id"]) for line in ledger.lines(receipt)]
         random.Random(1).shuffle(rows)
         data = b"".join(rows)

@@ -10,7 +10,7 @@ import orjson
 
 from pipeline.errors import Ambiguous, Busy
 from pipeline.provider import Download, Found, Limits, Provider, Shard, Status
-from pipeline.testkit.crash import FakeTime, Killed, Steps, dying_disk  # noqa: F401 (the core's tests take them here)
+from pipeline.testkit.crash import FakeTime, Killed, Steps, asking, dying_disk  # noqa: F401 (the core's tests take them here)
 from providers import chat
 
 

@@ -22,7 +22,7 @@ from pipeline.workspace import Workspace
 from providers import aws, bedrock, converse
 from tests.bedrock_server import ROLE, BedrockServer, account, refusal
 from tests.conftest import read_jsonl, write_jsonl
-from tests.fakes import FakeTime
+from tests.fakes import FakeTime, asking
 
 pytest.importorskip("boto3")
 loaders = pytest.importorskip("botocore.loaders")
@@ -59,7 +59,7 @@ def said():
 @pytest.fixture
 def send(ws, said):
     time = FakeTime()
-    return lambda **how: submit(ws, bedrock.Bedrock(), clock=time.clock, say=said.append, **how)
+    return lambda **how: submit(ws, bedrock.Bedrock(), clock=time.clock, say=said.append, **asking(how))
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from pipeline.provider import Download
 from pipeline.submit import submit
 from pipeline.watch import Watch
 from tests.conftest import read_jsonl
-from tests.fakes import BUSY, LOST, NEVER, Fake, FakeTime, Killed, Service, Steps, dying_disk, error_line
+from tests.fakes import BUSY, LOST, NEVER, Fake, FakeTime, Killed, Service, Steps, asking, dying_disk, error_line
 
 IDS = ("a", "b", "c", "d", "e")
 
@@ -31,7 +31,7 @@ def time():
 @pytest.fixture
 def send(ws, service, time):
     """`send()` is `make submit`."""
-    return lambda **how: submit(ws, Fake(service), clock=time.clock, say=lambda text: None, **how)
+    return lambda **how: submit(ws, Fake(service), clock=time.clock, say=lambda text: None, **asking(how))
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pipeline.errors import DamagedError, UnfinishedError
 from pipeline.files import atomic, escape, lines, lock
 from pipeline.ledger import Ledger, Receipt
 from pipeline.provider import Limits
-from pipeline.shards import split, write
+from pipeline.shards import Counted, split, write
 
 
 def test_a_file_appears_only_when_its_block_ends_well(tmp_path):
@@ -66,16 +66,18 @@ def test_a_second_holder_of_a_lock_is_told_who_has_it(tmp_path):
         (Limits(max_bytes=22), [2, 2, 1]),  # 10 bytes and a newline each
         (Limits(max_bytes=21), [1, 1, 1, 1, 1]),
         (Limits(max_requests=3, max_bytes=22), [2, 2, 1]),
+        (Limits(max_enqueued_tokens=30), [3, 2]),
+        (Limits(max_enqueued_tokens=29, max_requests=1), [1] * 5),
     ],
 )
 def test_split_fills_each_shard_up_to_its_limits(limits, shards):
-    numbers = [number for number, _ in split([b"0123456789"] * 5, limits)]
+    numbers = [number for number, _ in split([Counted(b"0123456789", most=10)] * 5, limits)]
     assert [numbers.count(number) for number in sorted(set(numbers))] == shards
 
 
 def test_a_shard_that_was_changed_by_hand_is_refused(ws):
     ledger = Ledger(ws)
-    (receipt,) = write(ledger, "fake", [b'{"custom_id":"a"}'], Limits())
+    (receipt,) = write(ledger, "fake", [Counted(b'{"custom_id":"a"}')], Limits())
     path = ledger.shard(receipt).path
     assert list(ledger.lines(receipt)) == [b'{"custom_id":"a"}']
     for data in (b'{"custom_id":"b"}\n', b'{"custom', b'{"custom_id":"a"}\n\n'):

@@ -23,7 +23,7 @@ from pipeline.watch import Watch
 from pipeline.workspace import Workspace
 from providers import contents, gemini
 from tests.conftest import ROOT, batched, read_jsonl, write_jsonl
-from tests.fakes import FakeTime
+from tests.fakes import FakeTime, asking
 from tests.gemini_server import GeminiServer
 
 MODEL = "gemini-2.5-flash"
@@ -59,7 +59,7 @@ def make_batch(ws, tmp_path):
 @pytest.fixture
 def send(ws, said):
     time = FakeTime()
-    return lambda **how: submit(ws, gemini.Gemini(), clock=time.clock, say=said.append, **how)
+    return lambda **how: submit(ws, gemini.Gemini(), clock=time.clock, say=said.append, **asking(how))
 
 
 @pytest.fixture

@@ -292,3 +292,29 @@ def test_the_key_is_in_no_output_and_no_file(make):
 def test_make_j_runs_the_stages_in_order(make):
     make.ok("-j8", "batch", "submit", "results")
     assert make.server.invoice == [["a", "b", "c"]]
+
+
+def test_a_sample_first_then_the_rest(make):
+    make.talks("a", "b", "c", "d", "e")
+    plan = make.ok("plan").stdout
+    assert "pending    5 of 5 requests" in plan and make.server.requests == []
+    assert "3 not sent yet" in make.ok("submit", SAMPLE=2).stdout
+    make.ok("results")
+    assert sorted(make.results().values()) == ["ok", "ok", "unsent", "unsent", "unsent"]
+    assert "`make submit` sends the 3 requests that were not sent yet" in make.ok("status").stdout
+    make.ok("submit", "results")
+    assert set(make.results().values()) == {"ok"}
+    assert sorted(name for job in make.server.invoice for name in job) == ["a", "b", "c", "d", "e"]
+
+
+def test_a_budget_is_kept_and_what_was_sent_can_be_collected(make):
+    make.refused("submit", says="the price of", BUDGET=5)
+    money = {"PRICE_IN": 1000, "PRICE_OUT": 0}
+    make.refused("submit", says="$0.00 so far", BUDGET="0.001", **money)
+    assert make.server.invoice == [] and make.server.files == {}
+    make.ok("submit", SAMPLE=1, BUDGET=5, **money)
+    (make.root / "data/runs/default/together/submitted.json").unlink()
+    make.refused("results", says="PARTIAL=1 collects the others", **money)
+    make.ok("results", PARTIAL=1, **money)
+    assert sorted(make.results().values()) == ["ok", "unsent", "unsent"]
+    assert "cost     $" in make.ok("status", **money).stdout

@@ -17,6 +17,7 @@ from pipeline.testkit.contract import IDS, ProviderContract, Run
 from pipeline.testkit.wire import Answer
 from providers.http import identifier
 from providers.openai_compatible import OpenAICompatible, services
+from tests.conftest import write_jsonl
 from tests.openai_server import DIALECTS, OpenAIServer
 
 
@@ -335,3 +336,20 @@ def test_a_file_may_be_in_another_store(service):
     assert run.collect() == dict.fromkeys(IDS, "ok")
     asked = [call.headers.get("Authorization") for verb, call in service.calls if verb == "fetch"]
     assert asked == [f"Bearer {service.secret}", None]
+
+
+def test_a_queue_of_one_job_is_sent_on_as_jobs_end(tmp_path, monkeypatch, run):
+    row = {"url": "u", "key": "ACME_KEY", "max_requests": 1, "max_jobs": 1}
+    with OpenAIServer("openai") as server:
+        (tmp_path / "services.yaml").write_bytes(orjson.dumps({"acme": row | {"url": server.base_url}}))
+        monkeypatch.setenv("PROVIDER", "acme")
+        monkeypatch.setenv("ACME_KEY", server.secret)
+        write_jsonl(tmp_path / "t.jsonl", [{"id": str(n), "text": f"oats {n}"} for n in range(3)])
+        assert run("batch", "--model", "m", "t.jsonl")[0] == 0
+        code, said, news = run("submit", "--poll", "0")
+        assert (code, said.split("; ")[:3]) == (0, ["1 sent now", "3 requests in 1 job", "2 not sent yet"])
+        assert "kept for later: 1 job of 1 run" in news
+        code, said, _ = run("submit", "--poll", "0", "--wait")
+        assert (code, said.split("; ")[1]) == (0, "3 requests in 3 jobs")
+        assert run("results", "--poll", "0", "--wait")[1].startswith("3 requests: 3 ok\ncost: not known: ")
+    assert sorted(name for job in server.invoice for name in job) == ["0", "1", "2"]

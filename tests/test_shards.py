@@ -11,7 +11,7 @@ from pipeline.errors import InputError, Rejected
 from pipeline.ledger import Ledger
 from pipeline.submit import submit
 from tests.conftest import read_jsonl, write_jsonl
-from tests.fakes import Fake, FakeTime, Service
+from tests.fakes import Fake, FakeTime, Service, asking
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def service():
 
 @pytest.fixture
 def send(ws, service):
-    return lambda **how: submit(ws, Fake(service), clock=FakeTime().clock, say=lambda text: None, **how)
+    return lambda **how: submit(ws, Fake(service), clock=FakeTime().clock, say=lambda text: None, **asking(how))
 
 
 def ask(ws, models):

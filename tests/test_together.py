@@ -12,7 +12,7 @@ from pipeline.watch import Watch
 from pipeline.workspace import Workspace
 from providers import together
 from tests.conftest import read_jsonl
-from tests.fakes import FakeTime
+from tests.fakes import FakeTime, asking
 from tests.together_server import TogetherServer
 
 KEY = "k-secret-0123456789"
@@ -39,7 +39,7 @@ def said():
 @pytest.fixture
 def send(ws, said):
     time = FakeTime()
-    return lambda **how: submit(ws, together.Together(), clock=time.clock, say=said.append, **how)
+    return lambda **how: submit(ws, together.Together(), clock=time.clock, say=said.append, **asking(how))
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ from pipeline.ledger import Ledger
 from pipeline.prompt import Prompt
 from pipeline.provider import Provider
 from pipeline.submit import submit
-from pipeline.testkit.crash import FakeTime, Killed, Mortal, Steps, dying_disk
+from pipeline.testkit.crash import FakeTime, Killed, Mortal, Steps, asking, dying_disk
 from pipeline.watch import Watch
 from pipeline.workspace import Workspace
 
@@ -295,7 +295,9 @@ class Run:
         batch(self.ws, self._prompt(), say=self.said.append)
 
     def send(self, provider: Any = None, **how: bool) -> None:
-        submit(self.ws, provider or self.service.provider(), clock=self.time.clock, say=self.said.append, **how)
+        submit(
+            self.ws, provider or self.service.provider(), clock=self.time.clock, say=self.said.append, **asking(how)
+        )
 
     def settle(self) -> None:
         """Submit until it is done. A service that cannot tell whose a job is tells when it has ended."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields
 from typing import Any
 
 from pipeline import files
 from pipeline.clock import Clock
 from pipeline.provider import Download, Provider
+from pipeline.submit import Asked
 
 
 class Killed(BaseException):
@@ -82,3 +84,10 @@ class Mortal:
         for download in downloads:
             yield download
             self._step()
+
+
+def asking(how: dict[str, Any]) -> dict[str, Any]:
+    """Keywords for `submit`: those that are fields of Asked (retry, sample, …) as one."""
+    names = {field.name for field in fields(Asked)} & {*how}
+    rest = {name: value for name, value in how.items() if name not in names}
+    return {**rest, "asked": Asked(**{name: how[name] for name in names})}

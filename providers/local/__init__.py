@@ -11,9 +11,9 @@ from typing import Any
 
 from pipeline.errors import Unencodable
 from pipeline.hookspecs import hookimpl
-from pipeline.provider import Limits, Provider
+from pipeline.provider import Limits, Price, Provider
 from providers import chat
-from providers.folder import FolderProvider
+from providers.folder import FREE, FolderProvider
 from providers.job import Job, wake
 from providers.local import model
 
@@ -42,6 +42,9 @@ class Local(FolderProvider):
 
     def limits(self, model_name: str) -> Limits:
         return Limits(poll=(1.0, 2.0), context=model.context())
+
+    def price(self, model_name: str) -> Price:
+        return FREE
 
     def encode(self, request: Mapping[str, Any]) -> bytes:
         if unknown := sorted(set(request["body"]) - FIELDS):

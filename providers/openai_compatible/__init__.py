@@ -52,7 +52,8 @@ class OpenAICompatible(Provider):
 
     def limits(self, model: str) -> Limits:
         row = self.service
-        return Limits(max_requests=row.max_requests, max_bytes=row.max_bytes, min_requests=row.min_requests)
+        names = ("max_requests", "max_bytes", "min_requests", "max_jobs", "max_enqueued_tokens")
+        return Limits(**{name: getattr(row, name) for name in names})
 
     def encode(self, request: Mapping[str, Any]) -> bytes:
         row, body = self.service, request["body"]

@@ -28,6 +28,8 @@ class Service:
     max_requests: int | None
     max_bytes: int | None
     min_requests: int
+    max_jobs: int | None
+    max_enqueued_tokens: int | None
     window: str | None
     discount: str | None
     purpose: str

@@ -15,9 +15,9 @@ from dataclasses import replace
 from typing import Any
 
 from pipeline.hookspecs import hookimpl
-from pipeline.provider import Limits, Provider, Shard, Status
+from pipeline.provider import Limits, Price, Provider, Shard, Status
 from providers import chat
-from providers.folder import FolderProvider, existing
+from providers.folder import FREE, FolderProvider, existing
 from providers.job import Job
 from providers.vllm import command, process
 from providers.vllm.part import Part
@@ -34,6 +34,9 @@ class Vllm(FolderProvider):
 
     def limits(self, model: str) -> Limits:
         return Limits(poll=(2.0, 10.0))
+
+    def price(self, model: str) -> Price:
+        return FREE
 
     def encode(self, request: Mapping[str, Any]) -> bytes:
         return chat.encode({"custom_id": request["custom_id"], **LINE, "body": request["body"]})

@@ -1,0 +1,47 @@
+"""What all commands share: one place for errors and exit codes, one for what is said beside the output."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import click
+
+from pipeline.errors import Busy, PipelineError
+
+
+class Doors(click.Group):
+    """One place turns every error into one line and an exit code; a bug keeps its traceback."""
+
+    def main(self, *args: Any, **kwargs: Any) -> None:
+        try:
+            super().main(*args, **{**kwargs, "standalone_mode": False})
+        except Busy as error:
+            fail(f"{error}; nothing is lost: run the same goal again", error.code)
+        except PipelineError as error:
+            fail(str(error), error.code)
+        except click.ClickException as error:
+            fail(error.format_message(), 2)
+        except (click.Abort, KeyboardInterrupt):
+            fail("stopped; everything that was begun is written down: run the same goal again", 130)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except OSError as error:
+            fail(f"{error.filename or 'file'}: {error.strerror or error}", 74)
+
+
+def fail(text: str, code: int) -> None:
+    click.echo(f"error: {text}", err=True)
+    sys.exit(code)
+
+
+def say(text: str) -> None:
+    click.echo(text, err=True)
+
+
+@click.group(cls=Doors, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="transcript-batch")
+def main() -> None:
+    """Transcripts in, a language model's answer for each out. `make` lists the goals."""
+    os.umask(0o077)  # transcripts and answers are nobody else's business

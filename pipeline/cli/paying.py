@@ -1,0 +1,88 @@
+"""Commands that say what is to be paid, and pay."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+import orjson
+
+from pipeline.cli.doors import main, say
+from pipeline.cli.options import asked, sending, starting, variable, workspace
+from pipeline.words import many
+from pipeline.workspace import Workspace
+
+
+@main.command()
+@workspace
+@sending
+@variable("CONTEXT", "--context", type=click.IntRange(1), help="The model's window in tokens.")
+@variable("JSON", "--json", "as_json", is_flag=True, help="For programs: one JSON object.")
+def plan(
+    run: str,
+    provider: str,
+    price_in: float | None,
+    price_out: float | None,
+    context: int | None,
+    as_json: bool,
+    **sending: Any,
+) -> None:
+    """Say what `submit` would send, and what that costs (free: no key, no network, writes nothing)."""
+    from pipeline import plugins, table
+    from pipeline.cost import Tariff
+    from pipeline.plan import plan
+
+    plugin = plugins.provider(provider)
+    made = plan(Workspace.of(run, provider), plugin, asked(**sending), Tariff(plugin, price_in, price_out), context)
+    if as_json:
+        click.echo(orjson.dumps(table.facts(made), option=orjson.OPT_INDENT_2))
+    for line in () if as_json else table.table(made):
+        click.echo(line)
+
+
+@main.command()
+@starting
+@sending
+@variable(
+    "ADOPT", "--adopt", is_flag=True, help="Take over a job of the same requests that this run does not know."
+)
+@variable("PARTIAL", "--partial", is_flag=True, help="Collect what was sent, though not all was.")
+@variable("WAIT", "--wait", is_flag=True, help="Send on as jobs end, until all is sent.")
+@variable("POLL", "--poll", type=click.FloatRange(0), help="Seconds between polls; the provider's own without it.")
+@click.option("--no-new-jobs", is_flag=True, help="Only check that every request has a job; never pay.")
+def submit(
+    run: str,
+    provider: str,
+    settle: float,
+    wait: bool,
+    poll: float | None,
+    no_new_jobs: bool,
+    price_in: float | None,
+    price_out: float | None,
+    **sending: Any,
+) -> None:
+    """Start jobs for requests that have none: the only command that costs money."""
+    from pipeline import plugins
+    from pipeline.clock import Clock
+    from pipeline.cost import Tariff
+    from pipeline.files import lock
+    from pipeline.submit import submit
+    from pipeline.watch import Watch
+
+    ws, plugin, clock, wanted = Workspace.of(run, provider), plugins.provider(provider), Clock(), asked(**sending)
+    tariff = Tariff(plugin, price_in, price_out)
+    watch = Watch(ws, plugin, clock, say, settle=settle, poll=poll, tariff=tariff)
+    while True:
+        with lock(ws.lock, "submit"):
+            done = submit(
+                ws, plugin, wanted, new_jobs=not no_new_jobs, tariff=tariff, settle=settle, clock=clock, say=say
+            )
+        if no_new_jobs or not (wait and done["waiting"]):
+            break
+        watch.until_one_ends()
+    if not no_new_jobs:
+        sent = f"{done['sent_now']:,} sent now" if done["sent_now"] else "nothing was sent"
+        whole = f"{many(done['requests'], 'request')} in {many(len(done['jobs']), 'job')}"
+        left = f"; {done['unsent']:,} not sent yet" if done["unsent"] else ""
+        with_these = "" if provider == "together" else f" PROVIDER={provider}"
+        click.echo(f"{sent}; {whole}{left}; next: `make results{with_these}`, with the same variables")

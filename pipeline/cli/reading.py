@@ -1,0 +1,163 @@
+"""Commands that read: nothing is sent, and nothing costs anything."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipeline.cli.doors import main, say
+from pipeline.cli.options import asking, reading, verbose, workers, workspace
+from pipeline.errors import InputError
+from pipeline.words import many
+from pipeline.workspace import Workspace
+
+
+@main.command()
+@workspace
+@reading
+@asking
+def settings(
+    run: str, provider: str, files: tuple[Path, ...], words: str, encoding: str, errors: str | None, **asking: Any
+) -> None:
+    """Stamp the variables and inputs for Make (free)."""
+    from pipeline import plugins
+    from pipeline.settings import settings
+
+    ws = Workspace.of(run, provider)
+    plugins.provider(provider)
+    reading = _reading(ws, words, encoding, errors)
+    for name in ("prompt", "template"):
+        asking[name] = Path(asking[name]) if asking[name] else ""
+    asking["local_model"] = os.environ.get("LOCAL_MODEL", "")
+    settings(ws, reading, asking, _paths(files, reading.transcripts))
+
+
+@main.command()
+@workspace
+@reading
+@workers
+@verbose
+def transcripts(
+    run: str,
+    provider: str,
+    files: tuple[Path, ...],
+    words: str,
+    encoding: str,
+    errors: str | None,
+    workers: int | None,
+    verbose: bool,
+) -> None:
+    """Read transcripts as people have them, one a line (free)."""
+    from pipeline.files import lock
+
+    ws = Workspace.of(run, provider)
+    reading = _reading(ws, words, encoding, errors)
+    paths = _paths(files, reading.transcripts)
+    with lock(ws.lock, "transcripts"):
+        _ingest(ws, paths, reading.encoding, reading.errors == "skip", workers, verbose)
+
+
+@main.command()
+@workspace
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@asking
+@verbose
+def batch(
+    run: str,
+    provider: str,
+    files: tuple[Path, ...],
+    verbose: bool,
+    model: str,
+    prompt: str,
+    template: str,
+    max_tokens: int,
+    extra: str,
+    context: int | None,
+    **sampling: float | None,
+) -> None:
+    """Turn transcripts into requests, one a line (free). FILES are read first, as `transcripts` does."""
+    from pipeline import plugins
+    from pipeline import prompt as prompts
+    from pipeline.batch import batch
+    from pipeline.files import lock
+
+    ws = Workspace.of(run, provider)
+    plugin = plugins.provider(provider)
+    model = model or plugin.default_model or ""
+    if not model:
+        raise InputError(f"{provider} has no default model; name one: `make batch MODEL=…`")
+    fields = {name: value for name, value in sampling.items() if value is not None}
+    fields |= prompts.extra(extra)
+    asked = prompts.Prompt(model, prompts.load(prompt, "PROMPT"), prompts.template(template), max_tokens, fields)
+    plugin.encode({"custom_id": "a", "body": asked.body({})})  # what it cannot express is said here, and once
+    with lock(ws.lock, "batch"):
+        if files:
+            _ingest(ws, list(files), "", skip=False, workers=None, verbose=verbose)
+        count = batch(ws, asked, context or plugin.limits(model).context, verbose, say)
+    click.echo(f"{many(count, 'request')} for {model}")
+
+
+@main.command()
+@workspace
+@reading
+@workers
+@click.option("--kind", type=click.Choice(["transcript", "request", "result"]), default="transcript")
+def validate(
+    run: str,
+    provider: str,
+    files: tuple[Path, ...],
+    words: str,
+    encoding: str,
+    errors: str | None,
+    workers: int | None,
+    kind: str,
+) -> None:
+    """Read everything, check each line against its schema, and list every fault (free)."""
+    from pipeline.check import check
+    from pipeline.pool import cores
+
+    reading = _reading(Workspace.of(run, provider), words, encoding, errors)
+    for line in check(_paths(files, reading.transcripts), kind, reading.encoding, workers or cores()):
+        click.echo(line)
+
+
+def _reading(ws: Workspace, words: str, encoding: str, errors: str | None) -> Any:
+    """What is read and how: as given, else as the last time in this run."""
+    from pipeline.settings import Reading
+    from pipeline.transcripts.decode import known
+
+    return Reading(words, known(encoding), errors or "").recalled(ws)
+
+
+def _paths(files: tuple[Path, ...], words: str) -> list[Path]:
+    from pipeline.transcripts.paths import paths
+
+    return list(files) or paths(words)
+
+
+def _ingest(
+    ws: Workspace, paths: list[Path], encoding: str, skip: bool, workers: int | None, verbose: bool
+) -> None:
+    from pipeline.ingest import ingest
+    from pipeline.pool import cores
+    from pipeline.progress import Bar
+    from pipeline.transcripts.paths import sources
+
+    live = sys.stderr.isatty()
+    bar = Bar(sum(1 for _ in sources(paths)) if live else 0, live)
+    how = {"encoding": encoding, "skip": skip, "workers": workers or cores(), "verbose": verbose}
+    try:
+        tally = ingest(ws, paths, **how, say=bar.news, done=bar.advance)
+    finally:
+        bar.end()
+    formats = ", ".join(f"{count:,} {name}" for name, count in tally.formats.most_common())
+    click.echo(f"{many(tally.transcripts, 'transcript')}: {formats}")
+    if tally.rejected:
+        click.echo(f"{many(tally.rejected, 'transcript')} left out, with the reasons in {ws.rejected}")
+    if tally.passed:
+        passed = ", ".join(f"{count:,} {name}" for name, count in tally.passed.most_common(8))
+        say(f"not read, by their suffix or name: {passed}")

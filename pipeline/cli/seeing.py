@@ -1,0 +1,134 @@
+"""Commands that fetch and show."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+
+import click
+
+from pipeline.cli.doors import main, say
+from pipeline.cli.options import money, starting, variable, workspace
+from pipeline.errors import IncompleteError
+from pipeline.words import many
+from pipeline.workspace import Workspace
+
+AGAIN = "`make submit RETRY=1` sends those without an answer again"
+
+
+@main.command()
+@starting
+@money
+@variable("WAIT", "--wait", is_flag=True, help="Poll until every job has ended.")
+@variable("POLL", "--poll", type=click.FloatRange(0), help="Seconds between polls; the provider's own without it.")
+@variable("STRICT", "--strict", is_flag=True, help="Exit 3 if a request has no answer.")
+def results(
+    run: str,
+    provider: str,
+    settle: float,
+    price_in: float | None,
+    price_out: float | None,
+    wait: bool,
+    poll: float | None,
+    strict: bool,
+) -> None:
+    """Collect the output of the jobs, one line per request (free)."""
+    from pipeline import plugins
+    from pipeline.clock import Clock
+    from pipeline.cost import Tariff
+    from pipeline.ledger import Ledger
+    from pipeline.progress import Progress
+    from pipeline.spent import bill
+    from pipeline.status import money, total
+    from pipeline.watch import Watch
+
+    ws = Workspace.of(run, provider)
+    plugin = plugins.provider(provider)
+    progress = Progress(live=wait and sys.stderr.isatty())
+    show = progress.show if wait else lambda ledger: None
+    tariff = Tariff(plugin, price_in, price_out)
+    watch = Watch(ws, plugin, Clock(), progress.news, show, settle, poll, tariff)
+    try:
+        counts = watch.results(wait)
+    finally:
+        progress.end()
+    click.echo(total(counts))
+    click.echo(f"cost: {money(bill(Ledger(ws), tariff))}")
+    complete = counts["ok"] == sum(counts.values()) - counts["cut"]
+    for line in (plugin.caveat, _cut(counts["cut"]), _again(counts)):
+        if line:
+            click.echo(line)
+    if strict:
+        _strict(total(counts), complete)
+
+
+def _again(counts: Mapping[str, int]) -> str:
+    if counts["unsent"]:
+        return "`make submit` sends those that were not sent yet"
+    failed = sum(counts.values()) - counts["cut"] - counts["ok"]
+    return f"{AGAIN}, and pays for them" if failed else ""
+
+
+def _cut(count: int) -> str:
+    return f"cut at max_tokens (finish_reason length): {many(count, 'answer')}" if count else ""
+
+
+def _strict(text: str, complete: bool) -> None:
+    if not complete:
+        raise IncompleteError(f"{text}; {AGAIN}")
+
+
+@main.command()
+@workspace
+@money
+@click.option("--strict", is_flag=True, help="Exit 3 if a request has no answer.")
+def status(run: str, provider: str, price_in: float | None, price_out: float | None, strict: bool) -> None:
+    """Say where every job stands, what it cost, and what to type next (free, no network)."""
+    from pipeline import plugins
+    from pipeline.cost import Tariff
+    from pipeline.status import outcomes, status, total
+
+    ws = Workspace.of(run, provider)
+    for line in status(ws, lambda: Tariff(plugins.provider(provider), price_in, price_out)):
+        click.echo(line)
+    if strict:
+        counts = outcomes(ws)
+        _strict(total(counts), counts["ok"] == sum(counts.values()))
+
+
+@main.command()
+@starting
+def cancel(run: str, provider: str, settle: float) -> None:
+    """End all running jobs early; finished rows stay paid and are still fetched."""
+    from pipeline import plugins
+    from pipeline.cancel import cancel
+    from pipeline.clock import Clock
+    from pipeline.files import lock
+    from pipeline.ledger import Ledger
+    from pipeline.start import Starter
+
+    ws = Workspace.of(run, provider)
+    plugin = plugins.provider(provider)
+    with lock(ws.lock, "cancel"):
+        ledger = Ledger(ws)
+        count = cancel(ledger, plugin, Starter(ledger, plugin, Clock(), say, settle), say)
+    click.echo(
+        f"asked {many(count, 'job')} to end; `make results` fetches what they finished" if count else "no job runs"
+    )
+
+
+@main.command()
+@workspace
+def show(run: str, provider: str) -> None:
+    """Print the answers for reading (free)."""
+    from pipeline.show import show
+
+    click.echo("\n".join(show(Workspace.of(run, provider))))
+
+
+@main.command()
+def providers() -> None:
+    """List the provider plugins: keys, limits, discounts (free, no network)."""
+    from pipeline.catalog import catalog
+
+    click.echo("\n".join(catalog()))

@@ -1,0 +1,115 @@
+"""The command `plan`: what `submit` would send now, and what that costs. It reads, and writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from operator import itemgetter
+
+from pipeline import shards
+from pipeline.cost import Calibration, Estimate, Tariff, calibration, estimate
+from pipeline.cutting import by_model, counted
+from pipeline.ledger import Ledger
+from pipeline.provider import Limits, Price, Provider
+from pipeline.shards import Counted
+from pipeline.spent import committed
+from pipeline.submit import Asked
+from pipeline.survey import Pending, Survey, key, survey
+from pipeline.tokens import Tokenizer, tokenizer
+from pipeline.workspace import Workspace
+
+NAMED = 5
+
+
+@dataclass
+class Part:
+    """The pending requests of one model. `longest` and `shortest` are custom_id and tokens of a prompt.
+
+    `too_long` counts prompts that may not fit into the window beside an answer of max_tokens; `named` are a few.
+    """
+
+    model: str
+    price: Price
+    limits: Limits
+    tokenizer: Tokenizer
+    learned: Calibration
+    requests: int = 0
+    shards: int = 0
+    tokens: dict[str, int] = field(default_factory=lambda: shards.NONE)
+    longest: tuple[str, int] | None = None
+    shortest: tuple[str, int] | None = None
+    too_long: int = 0
+    named: list[str] = field(default_factory=list)
+
+    def add(self, name: str, one: Counted, context: int | None) -> None:
+        """One request more. `context` is a window that a person gave."""
+        self.requests += 1
+        self.tokens = shards.tally(self.tokens, one.prompt, one.answer)
+        pairs = [(name, one.prompt), *([self.longest, self.shortest] if self.longest else [])]
+        self.longest, self.shortest = max(pairs, key=itemgetter(1)), min(pairs, key=itemgetter(1))
+        window = context or self.limits.context
+        if window and one.most + one.answer > window:
+            self.too_long += 1
+            self.named += [name] if len(self.named) < NAMED else []
+
+    @property
+    def estimate(self) -> Estimate:
+        return estimate(self.requests, self.tokens, self.price, self.tokenizer.margin, self.learned)
+
+
+@dataclass
+class Plan:
+    """What is to be sent, by model; what RETRY and REPLACE would send besides; and what was paid so far.
+
+    `started` counts requests that a job has or had, `spent` is what those cost at most (None: not known).
+    """
+
+    found: Survey
+    parts: list[Part]
+    retry: list[Part]
+    replace: list[Part]
+    started: int
+    spent: float | None
+    asked: Asked
+
+
+def plan(ws: Workspace, provider: Provider, asked: Asked, tariff: Tariff, context: int | None = None) -> Plan:
+    """The plan of a batch. Raises InputError where `submit` would; needs no key and no network."""
+    ledger, how = Ledger(ws), {"each": asked.each, "sample": asked.sample}
+    found = survey(ledger, provider, retry=asked.retry, **how)
+    ended = any(receipt.settled for receipt in ledger)
+    again = survey(ledger, provider, retry=True, **how) if ended and not asked.retry else found
+    changed = {} if asked.replace else found.changed
+
+    def parts(pending: Mapping[bytes, Pending], keys: Iterable[bytes]) -> list[Part]:
+        models = by_model(pending, keys)
+        return [_part(ledger, provider, model, models[model], asked, tariff, context) for model in models]
+
+    return Plan(
+        found,
+        parts(found.pending, found.pending.keys() - changed.keys()),
+        parts(again.pending, again.pending.keys() - found.pending.keys()),
+        parts(found.pending, changed),
+        sum(receipt.requests for receipt in ledger if not receipt.unstarted),
+        committed(list(ledger), tariff),
+        asked,
+    )
+
+
+def _part(
+    ledger: Ledger,
+    provider: Provider,
+    model: str,
+    keys: set[bytes],
+    asked: Asked,
+    tariff: Tariff,
+    context: int | None,
+) -> Part:
+    """The requests of these keys, counted; as many shards as `submit` would cut, were there none yet."""
+    limits = asked.bounds.limits(provider, model)
+    part = Part(model, tariff.price(model), limits, tokenizer(model), calibration(ledger, model))
+    cutter = shards.Cutter(shards.level(limits, len(keys), provider.name))
+    for one in counted(ledger.ws, provider, model, keys, key(provider, asked.each)):
+        part.add(provider.custom_id(one.line), one, context)
+        part.shards = cutter.number(one) + 1
+    return part

@@ -1,0 +1,61 @@
+"""What models cost, as services publish it. `prices.json` is a dated copy; `tests/refresh_prices.py` writes it.
+
+A figure that no source has is not there: a batch price is never made from a discount.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from pipeline.provider import Price
+
+FILE = Path(__file__).with_name("prices.json")
+# us. and global. have rows where they differ from the plain id. Other regions always differ: no row, no price.
+PREFIX = {"gemini": re.compile("^models/"), "bedrock": re.compile(r"^(us|global)\.")}
+SUFFIX = re.compile(r"-(\d{4}-\d{2}-\d{2}|\d{8}|latest)$")
+
+
+def published(provider: str, model: str) -> Price | None:
+    """Dollars for a million tokens, or None for a model that is not listed. On Azure the model is a deployment.
+
+    Found by its id, else without `models/` (gemini), `us.` or `global.` (bedrock), and its date or `-latest`.
+    """
+    rows = _book()["models"].get(provider, {})
+    return next((_price(rows[name]) for name in names(provider, model) if name in rows), None)
+
+
+def names(provider: str, model: str) -> tuple[str, ...]:
+    """The ids under which a model may be listed, its own first."""
+    bare = PREFIX[provider].sub("", model) if provider in PREFIX else model
+    return model, bare, SUFFIX.sub("", bare)
+
+
+@cache
+def _book() -> dict[str, Any]:
+    return orjson.loads(FILE.read_bytes())
+
+
+def _price(row: Mapping[str, Any]) -> Price:
+    above = row.get("above")
+    return Price(
+        input=row.get("in"),
+        output=row.get("out"),
+        full_input=row.get("full_in"),
+        full_output=row.get("full_out"),
+        above=tuple(above) if above else None,
+        source=_source(row["source"]),
+    )
+
+
+def _source(name: str) -> str:
+    """`page (for what, when it was looked up, via which package)`."""
+    source = _book()["sources"][name]
+    when = source["checked"] or f"copied {_book()['as_of']}"
+    said = [source.get("for"), when, f"via {source['via']}"]
+    return f"{source['page']} ({', '.join(word for word in said if word)})"

@@ -1,0 +1,104 @@
+"""What a run has cost: of jobs that ended by the service's own counts, of the others at most."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.answers import decoded
+from pipeline.cost import Estimate, Tariff, calibration, cost, estimate, full, used
+from pipeline.ledger import Ledger, Receipt
+from pipeline.provider import Price, Provider
+from pipeline.tokens import tokenizer
+
+
+def counted(ledger: Ledger, receipt: Receipt, provider: Provider, tariff: Tariff) -> Receipt:
+    """The receipt of a settled job with its usage: read from the output once, and kept."""
+    if receipt.usage is not None or not receipt.settled:
+        return receipt
+    return ledger.save(receipt, usage=_usage(ledger, receipt, provider, tariff.price(receipt.model)))
+
+
+def _usage(ledger: Ledger, receipt: Receipt, provider: Provider, price: Price) -> dict[str, Any]:
+    total = {"rows": 0, "input": 0, "output": 0, "cost": 0.0, "answers": 0, "uncounted": 0}
+    for result in decoded(ledger, receipt, provider):
+        total["answers"] += result.ok
+        if (tokens := used(result.usage)) is None:
+            total["uncounted"] += result.ok
+            continue
+        prompt, answer = tokens
+        for name, more in (("rows", 1), ("input", prompt), ("output", answer)):
+            total[name] += more
+        paid = cost(price, prompt, answer, prompt)
+        total["cost"] = None if None in (paid, total["cost"]) else total["cost"] + paid
+    return total
+
+
+def expected(receipts: Iterable[Receipt], receipt: Receipt, tariff: Tariff) -> Estimate:
+    """What a shard is estimated to cost, by what `receipts` taught. Not known without a count of its tokens."""
+    if receipt.tokens is None:
+        return Estimate(receipt.requests, cost=None, cost_most=None, full=None)
+    learned = calibration(receipts, receipt.model)
+    margin = tokenizer(receipt.model).margin
+    return estimate(receipt.requests, receipt.tokens, tariff.price(receipt.model), margin, learned)
+
+
+def paid(receipt: Receipt, price: Price) -> float | None:
+    """US dollars of a job that ended, by the service's counts; None where it did not count every answer."""
+    if not receipt.usage or receipt.usage["uncounted"]:
+        return None
+    if receipt.usage["cost"] is not None:
+        return receipt.usage["cost"]
+    return cost(price, receipt.usage["input"], receipt.usage["output"])
+
+
+def committed(receipts: list[Receipt], tariff: Tariff) -> float | None:
+    """US dollars that a run has cost at most: of jobs without counts, and of second jobs, the upper end counts."""
+    total = 0.0
+    for receipt in receipts:
+        if receipt.unstarted:
+            continue
+        real = paid(receipt, tariff.price(receipt.model)) if receipt.settled else None
+        most = expected(receipts, receipt, tariff).cost_most
+        parts = [most if real is None else real, *[most] * len(receipt.duplicates)]
+        if None in parts:
+            return None
+        total += sum(parts)
+    return total
+
+
+@dataclass(frozen=True)
+class Bill:
+    """Of jobs that ended: what they cost, were estimated to, and would have cost at once. None: not known."""
+
+    cost: float | None
+    full: float | None
+    estimate: Estimate
+    input: int  # tokens
+    output: int
+    jobs: int
+    open: int  # jobs that run, or are not fetched yet
+
+
+def bill(ledger: Ledger, tariff: Tariff) -> Bill:
+    """The bill of a run. The estimate is as it was before the first answer came."""
+    ended = [receipt for receipt in ledger if receipt.settled and not receipt.unstarted]
+    prices = [tariff.price(receipt.model) for receipt in ended]
+    usages = [receipt.usage or {"input": 0, "output": 0} for receipt in ended]
+    return Bill(
+        cost=_sum(map(paid, ended, prices)),
+        full=_sum(
+            full(price, usage["input"], usage["output"]) for price, usage in zip(prices, usages, strict=True)
+        ),
+        estimate=sum((expected((), receipt, tariff) for receipt in ended), Estimate()),
+        input=sum(usage["input"] for usage in usages),
+        output=sum(usage["output"] for usage in usages),
+        jobs=len(ended),
+        open=sum(not (receipt.settled or receipt.unstarted) for receipt in ledger),
+    )
+
+
+def _sum(values: Iterable[float | None]) -> float | None:
+    values = list(values)
+    return None if None in values else sum(values)
