@@ -51,7 +51,7 @@ def described(ledger: Ledger, provider: Provider, receipt: Receipt) -> Receipt:
     lines = {identity(line) for line in ledger.lines(receipt)}
     asked = [r for _, r, line in requests(ledger.ws, provider, Faults()) if identity(line) in lines]
     models = {request["body"]["model"] for request in asked}
-    if len(asked) < len(lines) or len(models) > 1:  # it is not wanted any more
+    if len(models) != 1:  # it is not wanted any more
         return receipt
     tokens, model = NONE, models.pop()
     for request, prompt in zip(asked, count((request["body"] for request in asked), model, cores()), strict=True):

@@ -242,6 +242,26 @@ def test_results_of_what_was_sent_while_the_rest_waits(run):
     assert [row["outcome"] for row in run.results()] == ["ok", "ok"]
 
 
+def test_the_wait_for_room_lasts_until_a_job_ends(run):
+    run.till.ending = "running"
+    run.batch({"a": "oats"})
+    run.submit()
+    polls = []
+    watch = Watch(run.ws, run.provider, run.time.clock, polls.append, poll=10.0)
+
+    def look():
+        polls.append(run.time.time)
+        if len(polls) == 3:
+            run.till.ending = "completed"
+
+    run.till.step = look
+    began = run.time.time
+    watch.until_one_ends()
+    assert run.time.time - began >= 20
+    assert [receipt.state for receipt in Ledger(run.ws)] == ["completed"]
+    watch.until_one_ends()  # none runs: there is nothing to wait for
+
+
 # ---- samples ------------------------------------------------------------------------------------
 
 
@@ -265,6 +285,22 @@ def test_a_sample_as_large_as_the_batch_is_the_batch(run):
     run.batch({"a": "oats", "b": "rye"})
     assert run.submit(Asked(sample=9))["unsent"] == 0
     assert run.till.paid() == ["a", "b"]
+
+
+def test_results_of_a_batch_that_has_grown_are_refused(run):
+    run.batch({"a": "oats"})
+    run.submit()
+    run.batch({"a": "oats", "b": "rye"})
+    with pytest.raises(IncompleteError, match="never submitted"):
+        run.results()
+
+
+@pytest.mark.parametrize(("billed", "cost"), [(False, 0.0), (True, None), (None, None)])
+def test_a_request_without_an_answer_is_free_where_the_service_says_so(billed, cost, run):
+    run.provider.bills_failed, run.till.fails = billed, {"a"}
+    run.batch({"a": "oats"})
+    run.submit()
+    assert [row["cost"] for row in run.results()] == [cost]
 
 
 # ---- requests that ask the same -----------------------------------------------------------------

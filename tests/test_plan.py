@@ -151,3 +151,24 @@ def test_long_prompts_at_a_higher_price(tmp_path):
     run.submit()
     (row,) = run.results()
     assert row["cost"] == pytest.approx(10 * sum(row["usage"].values()) / 1e6)
+
+
+def test_what_a_run_learned_never_lowers_the_upper_end(run):
+    run.till.drift = 0.5
+    run.batch({"a": "oats " * 100})
+    run.submit()
+    run.results()
+    run.batch({"a": "oats " * 100, "b": "rye " * 100})
+    (part,) = made(run).parts
+    (ours,) = count([read_jsonl(run.ws.batch)[1]["body"]], "Llama-3.1-8B")
+    assert part.estimate.input == pytest.approx(ours / 2, rel=0.02)
+    assert part.estimate.input_most > ours
+
+
+def test_a_shard_with_failures_teaches_nothing(run):
+    run.till.fails = {"a"}
+    run.batch({"a": "oats " * 100, "b": "rye"})
+    run.submit()
+    run.results()
+    run.batch({"a": "oats " * 100, "b": "rye", "c": "barley"})
+    assert made(run).parts[0].learned.rows == 0

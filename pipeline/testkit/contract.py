@@ -66,6 +66,11 @@ class ProviderContract:
         assert isinstance(orjson.loads(line), dict)
         assert run.provider.custom_id(line) != run.provider.custom_id(run.encoded(name[:-1] + "9"))
 
+    def test_what_is_asked_is_all_of_a_line_but_its_id(self, run):
+        content, (one, other) = run.provider.content, EVERY[:2]
+        assert content(run.encoded(one, "words")) == content(run.encoded(other, "words"))
+        assert content(run.encoded(one, "words")) != content(run.encoded(one, "other words"))
+
     @pytest.mark.parametrize("line", [b"", b"\xff", b"{", b"null", b"[]", b"7", b"{}", b'{"error":7}', b'"' * 99])
     def test_any_bytes_are_a_result(self, line, run):
         result = run.provider.decode(line)
@@ -331,8 +336,8 @@ class Run:
     def texts(self) -> dict[str, str]:
         return {name: row["text"] for name, row in self.rows().items()}
 
-    def encoded(self, name: str) -> bytes:
-        body = self._prompt().body({"text": f"words of {name}"})
+    def encoded(self, name: str, words: str = "") -> bytes:
+        body = self._prompt().body({"text": words or f"words of {name}"})
         return self.provider.encode({"custom_id": name, "body": body})
 
     def wire(self, name: str) -> str:
