@@ -20,7 +20,7 @@ PROVIDER ?= together
 $(call named,PROVIDER)
 VARIABLES := RUN PROVIDER TRANSCRIPTS ENCODING ERRORS VERBOSE WORKERS \
              MODEL PROMPT TEMPLATE MAX_TOKENS TEMPERATURE TOP_P EXTRA CONTEXT \
-             BUDGET SAMPLE EACH PRICE_IN PRICE_OUT QUEUE_TOKENS QUEUE_JOBS JSON \
+             BUDGET SAMPLE EACH PRICE_IN PRICE_OUT QUEUE_TOKENS QUEUE_JOBS ID JSON \
              WAIT POLL SETTLE RETRY REPLACE ADOPT PARTIAL STRICT BASE_URL KEY_ENV \
              LIVE_CONCURRENCY LIVE_RPM VLLM_COMMAND VLLM_ARGS LOCAL_MODEL LOCAL_CONTEXT
 $(foreach v,$(VARIABLES),$(if $(findstring $$,$(value $v)),$(error $v may not hold a dollar sign)))
@@ -34,7 +34,7 @@ WORKERS     ?=
 MODEL       ?=
 PROMPT      ?= data/prompts/summary.md
 TEMPLATE    ?=
-MAX_TOKENS  ?= 4000
+MAX_TOKENS  ?=
 TEMPERATURE ?=
 TOP_P       ?=
 EXTRA       ?=
@@ -46,6 +46,7 @@ PRICE_IN    ?=
 PRICE_OUT   ?=
 QUEUE_TOKENS ?=
 QUEUE_JOBS  ?=
+ID          ?=
 JSON        ?=
 WAIT        ?=
 POLL        ?=
@@ -77,7 +78,7 @@ MAKEFLAGS     += --warn-undefined-variables --no-builtin-rules
 .SUFFIXES:
 # A target is whole or absent.  Shards, receipts and outputs are never targets, so Make never deletes one.
 .DELETE_ON_ERROR:
-.PHONY: help transcripts batch plan submit results show status cancel validate providers demo install \
+.PHONY: help transcripts batch preview plan submit results show status cancel validate prompts providers demo install \
         check lint test test-long test-sdks test-servers bench clean FORCE
 
 help:  ## List the goals and say where the run stands
@@ -90,6 +91,8 @@ transcripts: $(WORK)/transcripts.jsonl  ## Read captions, text, JSON, ... as one
 	@echo $<
 batch: $(WORK)/batch.jsonl  ## Turn transcripts into requests (free)
 	@echo $<
+preview: $(WORK)/batch.jsonl  ## Show the request for one transcript, as it would be sent (free; ID=…)
+	@$(PIPELINE) preview
 plan: $(WORK)/batch.jsonl  ## Say what `make submit` would send, and what that costs (free)
 	@$(PIPELINE) plan
 submit: $(WORK)/submitted.json  ## Start a job for each request that has none (the only goal that costs money)
@@ -122,11 +125,13 @@ cancel: | $(INSTALLED)  ## End the running jobs early (what they finished stays 
 	@$(PIPELINE) cancel
 validate: | $(INSTALLED)  ## Check all transcripts, and list every fault
 	@$(PIPELINE) validate
+prompts: | $(INSTALLED)  ## List the prompts in data/prompts
+	@$(PIPELINE) prompts
 providers: | $(INSTALLED)  ## List the installed provider plugins
 	@$(PIPELINE) providers
 demo:  ## Run everything on data/transcripts with a small model on this machine: no key, no cost
 	@$(MAKE) --no-print-directory submit show RUN=demo PROVIDER=local WAIT=1 TRANSCRIPTS=data/transcripts \
-	  PROMPT=data/prompts/demo.md TEMPLATE=data/prompts/demo-template.md MAX_TOKENS=90
+	  PROMPT=data/prompts/demo.md MAX_TOKENS=90
 clean:  ## Remove what is free to rebuild; never shards, jobs or outputs
 	rm -f $(addprefix $(WORK)/,settings transcripts.jsonl rejected.jsonl batch.jsonl index.jsonl submitted.json results.jsonl)
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import cached_property
 from typing import Any
 
 import orjson
 
+from pipeline import prompt_file
 from pipeline.errors import InputError
+from pipeline.template import Template, template
 
-NAMES = ("id", "title", "show", "episode", "published", "language", "text")
-METADATA = "metadata."  # {{ metadata.guest }}: the user's own fields reach a prompt only so
-PLACE = re.compile(r"\{\{\s*(.*?)\s*\}\}")
+MAX_TOKENS = 4000
 OWN = ("model", "messages", "max_tokens", "temperature", "top_p", "stream", "n")  # EXTRA may not set these
 
 
@@ -25,52 +24,51 @@ class Prompt:
     model: str
     system: str = ""
     template: str = "{{ text }}"
-    max_tokens: int = 4000
+    max_tokens: int = MAX_TOKENS
     fields: Mapping[str, Any] = field(default_factory=dict)
+    where: str = "template"  # the file that the template is in, and its line there
+    line: int = 1
 
     def body(self, transcript: Mapping[str, Any]) -> dict[str, Any]:
         """The chat-completions body: model, messages, max_tokens, then what the user added."""
-        user = PLACE.sub(lambda place: _value(transcript, place[1]), self.template)
         system = [{"role": "system", "content": self.system}] if self.system else []
-        messages = [*system, {"role": "user", "content": user}]
+        messages = [*system, {"role": "user", "content": self.fill(transcript)}]
         return {"model": self.model, "messages": messages, "max_tokens": self.max_tokens, **self.fields}
 
-
-def _value(transcript: Mapping[str, Any], name: str) -> str:
-    """What stands for `{{ name }}`; nothing where the transcript does not have it."""
-    fields = transcript.get("metadata") or {} if name.startswith(METADATA) else transcript
-    value = fields.get(name.removeprefix(METADATA))
-    return "" if value is None else str(value)
+    @cached_property
+    def fill(self) -> Template:
+        """The user message of a transcript. Raises InputError for a template that is none."""
+        return template(self.template, self.where, self.line)
 
 
-def load(path: str, variable: str) -> str:
-    """The text of a prompt or template file; "" where none is named."""
-    if not path:
-        return ""
-    try:
-        text = Path(path).read_text("utf-8-sig").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        why = "not UTF-8" if isinstance(error, UnicodeDecodeError) else error.strerror
-        raise InputError(f"{path}: {why}; name a text file in {variable}=") from None
-    if not text:
-        raise InputError(f"{path}: the file is empty; write the prompt into it, or name another in {variable}=")
-    return text
+def prompt(
+    path: str,
+    template_path: str = "",
+    *,
+    model: str = "",
+    max_tokens: int | None = None,
+    sampling: Mapping[str, float | None] | None = None,
+    extra: str = "",
+    default_model: str = "",
+) -> Prompt:
+    """What the variables and the prompt file say together; a variable comes first. Raises InputError."""
+    file = prompt_file.load(prompt_file.named(path)) if path else prompt_file.PromptFile("")
+    front = file.fields
+    model = model or front.get("model") or default_model
+    if not model:
+        raise InputError("the provider has no default model; name one: `make batch MODEL=…`")
+    said = {name: front[name] for name in ("temperature", "top_p") if name in front}
+    said |= {name: value for name, value in (sampling or {}).items() if value is not None}
+    said |= _free(front.get("extra", {}), f"{file.path}: extra") | _extra(extra)
+    text, where, line = file.template, file.path or "template", file.line
+    if template_path:
+        text, where, line = prompt_file.read(template_path, "TEMPLATE").strip(), template_path, 1
+    made = Prompt(model, file.system, text, max_tokens or front.get("max_tokens", MAX_TOKENS), said, where, line)
+    made.fill  # noqa: B018 (a template that is none is said here)
+    return made
 
 
-def template(path: str) -> str:
-    """The user message with `{{ text }}` and other names in it; an unknown name is an error with its line."""
-    text = load(path, "TEMPLATE") or "{{ text }}"
-    for number, line in enumerate(text.split("\n"), 1):
-        for name in PLACE.findall(line):
-            if name not in NAMES and not name.startswith(METADATA):
-                known = ", ".join((*NAMES, METADATA + "…"))
-                raise InputError(f"{path}:{number}: {{{{ {name} }}}} is no field of a transcript; use {known}")
-    if "text" not in PLACE.findall(text):
-        raise InputError(f"{path}: the template has no {{{{ text }}}}, so no transcript would be sent; add it")
-    return text
-
-
-def extra(words: str) -> dict[str, Any]:
+def _extra(words: str) -> dict[str, Any]:
     """EXTRA: a JSON object of further body fields, sent verbatim."""
     if not words:
         return {}
@@ -80,6 +78,10 @@ def extra(words: str) -> dict[str, Any]:
         raise InputError(f"EXTRA is not JSON: {error}; write EXTRA='{{\"top_k\": 40}}'") from None
     if not isinstance(fields, dict):
         raise InputError("EXTRA must be a JSON object; write EXTRA='{\"top_k\": 40}'")
+    return _free(fields, "EXTRA")
+
+
+def _free(fields: dict[str, Any], who: str) -> dict[str, Any]:
     if taken := sorted(set(fields) & set(OWN)):
-        raise InputError(f"EXTRA may not set {', '.join(taken)}: use MODEL, MAX_TOKENS, TEMPERATURE or TOP_P")
+        raise InputError(f"{who} may not set {', '.join(taken)}: use MODEL, MAX_TOKENS, TEMPERATURE or TOP_P")
     return fields

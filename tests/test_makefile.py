@@ -125,7 +125,7 @@ def test_raw_files_are_read_by_batch_and_not_again_for_another_prompt(make):
         ("one", "Ana: words of one"), ("two", "Ana: words of two"),
     ]  # fmt: skip
     before = read.stat().st_mtime_ns
-    make.ok("batch", PROMPT="data/prompts/demo.md", TRANSCRIPTS="talks")
+    make.ok("batch", PROMPT="topics", TRANSCRIPTS="talks")
     assert read.stat().st_mtime_ns == before
     requests = read_jsonl(read.with_name("batch.jsonl"))
     assert [row["body"]["messages"][1]["content"] for row in requests] == ["Ana: words of one", "Ana: words of two"]

@@ -31,6 +31,7 @@ GOOD = {
     "result": RESULT,
     "receipt": RECEIPT,
     "service": SERVICE,
+    "prompt": {"about": "x", "max_tokens": 7},
 }
 
 VALID = [

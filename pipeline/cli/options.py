@@ -58,9 +58,14 @@ def asking(command: Callable) -> Callable:
     """What decides the content of a request."""
     options = [
         variable("MODEL", "--model", default="", help="Model; the provider's own default without it."),
-        variable("PROMPT", "--prompt", default="", help="File with the system prompt."),
+        variable("PROMPT", "--prompt", default="", help="File with the prompt, or one of data/prompts."),
         variable("TEMPLATE", "--template", default="", help="File with the user message; {{ text }} in it."),
-        variable("MAX_TOKENS", "--max-tokens", type=click.IntRange(1), default=4000, show_default=True),
+        variable(
+            "MAX_TOKENS",
+            "--max-tokens",
+            type=click.IntRange(1),
+            help="Most tokens of an answer; 4000 without it.",
+        ),
         variable("TEMPERATURE", "--temperature", type=click.FloatRange(0, 2)),
         variable("TOP_P", "--top-p", type=click.FloatRange(0, 1, min_open=True)),
         variable("EXTRA", "--extra", default="", help="JSON object of further body fields."),

@@ -11,9 +11,10 @@ import click
 
 from pipeline.cli.doors import main, say
 from pipeline.cli.options import asking, reading, verbose, workers, workspace
-from pipeline.errors import InputError
 from pipeline.words import many
 from pipeline.workspace import Workspace
+
+NOBODY = {"id": "a", "text": ""}  # a transcript to try a prompt on
 
 
 @main.command()
@@ -25,11 +26,13 @@ def settings(
 ) -> None:
     """Stamp the variables and inputs for Make (free)."""
     from pipeline import plugins
+    from pipeline.prompt_file import named
     from pipeline.settings import settings
 
     ws = Workspace.of(run, provider)
     plugins.provider(provider)
     reading = _reading(ws, words, encoding, errors)
+    asking["prompt"] = named(asking["prompt"])
     for name in ("prompt", "template"):
         asking[name] = Path(asking[name]) if asking[name] else ""
     asking["local_model"] = os.environ.get("LOCAL_MODEL", "")
@@ -74,7 +77,7 @@ def batch(
     model: str,
     prompt: str,
     template: str,
-    max_tokens: int,
+    max_tokens: int | None,
     extra: str,
     context: int | None,
     **sampling: float | None,
@@ -87,18 +90,21 @@ def batch(
 
     ws = Workspace.of(run, provider)
     plugin = plugins.provider(provider)
-    model = model or plugin.default_model or ""
-    if not model:
-        raise InputError(f"{provider} has no default model; name one: `make batch MODEL=…`")
-    fields = {name: value for name, value in sampling.items() if value is not None}
-    fields |= prompts.extra(extra)
-    asked = prompts.Prompt(model, prompts.load(prompt, "PROMPT"), prompts.template(template), max_tokens, fields)
-    plugin.encode({"custom_id": "a", "body": asked.body({})})  # what it cannot express is said here, and once
+    asked = prompts.prompt(
+        prompt,
+        template,
+        model=model,
+        max_tokens=max_tokens,
+        sampling=sampling,
+        extra=extra,
+        default_model=plugin.default_model or "",
+    )
+    plugin.encode({"custom_id": "a", "body": asked.body(NOBODY)})  # what it cannot express is said here, and once
     with lock(ws.lock, "batch"):
         if files:
             _ingest(ws, list(files), "", skip=False, workers=None, verbose=verbose)
-        count = batch(ws, asked, context or plugin.limits(model).context, verbose, say)
-    click.echo(f"{many(count, 'request')} for {model}")
+        count = batch(ws, asked, context or plugin.limits(asked.model).context, verbose, say)
+    click.echo(f"{many(count, 'request')} for {asked.model}")
 
 
 @main.command()

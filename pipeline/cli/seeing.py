@@ -132,3 +132,25 @@ def providers() -> None:
     from pipeline.catalog import catalog
 
     click.echo("\n".join(catalog()))
+
+
+@main.command()
+@workspace
+@variable("ID", "--id", "wanted", default="", help="The transcript's id; the first one without it.")
+@variable("JSON", "--json", "as_json", is_flag=True, help="The line as it is sent.")
+def preview(run: str, provider: str, wanted: str, as_json: bool) -> None:
+    """Show the request for one transcript, as it would be sent (free, no network)."""
+    from pipeline import plugins
+    from pipeline.preview import preview
+
+    for line in preview(Workspace.of(run, provider), plugins.provider(provider), wanted, as_json):
+        click.echo(line)
+
+
+@main.command()
+def prompts() -> None:
+    """List the prompts in data/prompts: what each is for, and an answer it brings (free)."""
+    from pipeline.preview import prompts
+
+    for line in prompts():
+        click.echo(line)

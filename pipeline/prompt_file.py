@@ -1,0 +1,86 @@
+"""A prompt as a file: how to ask in its front matter, what to ask in its body.
+
+---
+about: chapters with the time at which each begins
+max_tokens: 1500
+---
+You divide transcripts into chapters. ...      the system prompt, sent as it stands
+---
+{{ title }}: {{ timed }}                       the user message, a template; `{{ text }}` if there is none
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import schemas
+from pipeline.errors import InputError, clean
+
+FOLDER = Path("data/prompts")
+FRONT = re.compile(r"---[ \t]*\n(.*?\n)??---[ \t]*(?:\n|\Z)", re.S)
+DIVIDER = re.compile(r"^---[ \t]*\n", re.M)
+
+
+@dataclass(frozen=True)
+class PromptFile:
+    """`fields` are those of schemas/prompt.schema.json; `line` is where the template begins in the file."""
+
+    path: str
+    system: str = ""
+    template: str = "{{ text }}"
+    line: int = 1
+    fields: dict[str, Any] = field(default_factory=dict)
+
+
+def named(word: str) -> str:
+    """The path of a prompt: a file, or the name of one in data/prompts."""
+    known = FOLDER / f"{word}.md"
+    return str(known) if not Path(word).exists() and known.exists() else word
+
+
+def load(path: str, variable: str = "PROMPT") -> PromptFile:
+    """The file, checked. Raises InputError."""
+    text = read(path, variable)
+    front, fields = FRONT.match(text), {}
+    start = front.end() if front else 0
+    if front:
+        fields = _fields(front[1] or "", path)
+    system, user, line = text[start:], "{{ text }}", 1
+    if divider := DIVIDER.search(text, start):
+        system, user = text[start : divider.start()], text[divider.end() :]
+        line = text.count("\n", 0, divider.end()) + 1 + user[: len(user) - len(user.lstrip())].count("\n")
+    if not (system.strip() or divider):
+        raise InputError(f"{path}: there is no prompt in it; write what to ask, or name another in {variable}=")
+    return PromptFile(path, system.strip(), user.strip() or "{{ text }}", line, fields)
+
+
+def read(path: str, variable: str) -> str:
+    """The text of a file that `variable` names. Raises InputError."""
+    try:
+        text = Path(path).read_text("utf-8-sig").replace("\r\n", "\n")
+    except (OSError, UnicodeDecodeError) as error:
+        why = "not UTF-8" if isinstance(error, UnicodeDecodeError) else error.strerror
+        raise InputError(f"{path}: {why}; name a text file in {variable}=") from None
+    if not text.strip():
+        raise InputError(f"{path}: the file is empty; write the prompt into it, or name another in {variable}=")
+    return text
+
+
+def _fields(text: str, path: str) -> dict[str, Any]:
+    import yaml
+
+    try:
+        fields = yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        raise InputError(f"{path}: the front matter is not YAML: {clean(error)}") from None
+    if why := next(schemas.faults("prompt", fields), None):
+        raise InputError(f"{path}: front matter: {why}")
+    return fields
+
+
+def listed() -> list[PromptFile]:
+    """The prompts in data/prompts that say what they are about, by name."""
+    return [prompt for path in sorted(FOLDER.glob("*.md")) if (prompt := load(str(path))).fields.get("about")]
