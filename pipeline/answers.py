@@ -6,12 +6,27 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import BinaryIO
 
+import orjson
+
+from pipeline.answer import Answer
 from pipeline.errors import DamagedError
 from pipeline.ledger import Ledger, Receipt, identity
 from pipeline.provider import Provider, Result
 from pipeline.validate import Faults
+from pipeline.workspace import Workspace
 
 SHIFT = 48  # bits for a place in an output file
+
+Read = Callable[[bytes], Result]
+
+
+def reader(ws: Workspace, provider: Provider) -> Read:
+    """Decodes a line of output; where the batch asks for structured answers, checked and parsed."""
+    schema = orjson.loads(ws.answer.read_bytes()) if ws.answer.exists() else None
+    if schema is None:
+        return provider.decode
+    expected = Answer(schema)
+    return lambda line: expected.checked(provider.decode(line))
 
 
 def decoded(ledger: Ledger, receipt: Receipt, provider: Provider) -> Iterator[Result]:
@@ -23,9 +38,11 @@ def decoded(ledger: Ledger, receipt: Receipt, provider: Provider) -> Iterator[Re
 
 
 def answered(ledger: Ledger, receipt: Receipt, provider: Provider) -> set[str]:
-    """The custom_ids of a shard that have an answer."""
-    results = decoded(ledger, receipt, provider)
-    return {result.custom_id for result in results if result.ok and result.custom_id}
+    """The custom_ids of a shard that have an answer, and a valid one."""
+    read = reader(ledger.ws, provider)
+    with ExitStack() as stack:
+        results = map(read, _open(ledger, receipt, stack) or ())
+        return {result.custom_id for result in results if result.ok and result.custom_id}
 
 
 def asking(provider: Provider, line: bytes, model: str) -> bytes:
@@ -41,7 +58,8 @@ class Answers:
 
     def __init__(self, ledger: Ledger, provider: Provider, say: Callable[[str], None], stack: ExitStack) -> None:
         self._ledger, self._provider, self._receipts = ledger, provider, list(ledger)
-        self._places = _places(ledger, self._receipts, provider, say)
+        self._read = reader(ledger.ws, provider)
+        self._places = _places(ledger, self._receipts, provider, self._read, say)
         self._outputs = [_open(ledger, receipt, stack) for receipt in self._receipts]
         self._alike: dict[bytes, int] | None = None  # by content; made when it is needed, as most runs need none
 
@@ -54,7 +72,7 @@ class Answers:
         if not offset:
             return self._receipts[number], None
         self._outputs[number].seek(offset - 1)
-        return self._receipts[number], self._provider.decode(self._outputs[number].readline())
+        return self._receipts[number], self._read(self._outputs[number].readline())
 
     def _place(self, line: bytes, model: str) -> int | None:
         place = self._places.get(identity(line))
@@ -76,7 +94,7 @@ class Answers:
 
 
 def _places(
-    ledger: Ledger, receipts: list[Receipt], provider: Provider, say: Callable[[str], None]
+    ledger: Ledger, receipts: list[Receipt], provider: Provider, read: Read, say: Callable[[str], None]
 ) -> dict[bytes, int]:
     """Where the answer to each request stands: an int of receipt, whether it is an answer, and offset + 1.
 
@@ -91,7 +109,7 @@ def _places(
             key = keys[provider.custom_id(line)] = identity(line)
             if not _ok(places.get(key, 0)):
                 places[key] = number * 2 << SHIFT
-        for offset, ok, key in _scan(ledger, receipt, provider, keys, say):
+        for offset, ok, key in _scan(ledger, receipt, read, keys, say):
             before = places[key]
             if (ok and not (_ok(before) and before >> SHIFT + 1 == number)) or not _ok(before):
                 places[key] = (number * 2 + ok << SHIFT) + offset + 1
@@ -103,14 +121,14 @@ def _ok(place: int) -> bool:
 
 
 def _scan(
-    ledger: Ledger, receipt: Receipt, provider: Provider, keys: dict[str, bytes], say: Callable[[str], None]
+    ledger: Ledger, receipt: Receipt, read: Read, keys: dict[str, bytes], say: Callable[[str], None]
 ) -> Iterator[tuple[int, bool, bytes]]:
     """Offset, whether it is an answer, and request of each line of an output; says what is odd about it."""
     offset, path, odd, seen = 0, ledger.output(receipt), Faults(), set()
     with ExitStack() as stack:
         for number, line in enumerate(_open(ledger, receipt, stack) or (), 1):
             if line.strip():
-                result = provider.decode(line)
+                result = read(line)
                 name = result.custom_id
                 if name not in keys:
                     why = "no custom_id" if name is None else f"custom_id {name!r} was not asked in this shard"

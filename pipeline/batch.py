@@ -12,7 +12,7 @@ import orjson
 
 import schemas
 from pipeline.errors import InputError
-from pipeline.files import atomic, escape
+from pipeline.files import atomic, escape, write_json
 from pipeline.ids import Ids
 from pipeline.notices import Notices
 from pipeline.prompt import Prompt
@@ -40,6 +40,7 @@ def batch(
         raise InputError(f"{ws.transcripts}: no such file; run `make transcripts TRANSCRIPTS=…`")
     faults, notices, seen, count = Faults(), Notices(say, verbose), Ids(), 0
     with atomic(ws.batch) as requests, atomic(ws.index) as index:
+        write_json(ws.answer, prompt.answer.schema if prompt.answer else None)
         for number, transcript in records(ws.transcripts, "transcript", faults):
             where = f"{ws.transcripts}:{number}"
             name = custom_id(transcript["id"])

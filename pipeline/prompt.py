@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import orjson
 
 from pipeline import prompt_file
-from pipeline.errors import InputError
+from pipeline.answer import Answer, answer
+from pipeline.errors import InputError, Unencodable
+from pipeline.provider import Provider
 from pipeline.template import Template, template
 
 MAX_TOKENS = 4000
+NOBODY = {"id": "a", "text": ""}  # a transcript to try a prompt on
 OWN = ("model", "messages", "max_tokens", "temperature", "top_p", "stream", "n")  # EXTRA may not set these
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """Makes the body of a request from a transcript. Without a template the user message is the text."""
+    """Makes the body of a request from a transcript. Without a template the user message is the text.
+
+    A structured `answer` is asked for in the body's response_format; or, if not `formal`, in the system prompt.
+    """
 
     model: str
     system: str = ""
@@ -28,12 +34,17 @@ class Prompt:
     fields: Mapping[str, Any] = field(default_factory=dict)
     where: str = "template"  # the file that the template is in, and its line there
     line: int = 1
+    answer: Answer | None = None
+    formal: bool = True
 
     def body(self, transcript: Mapping[str, Any]) -> dict[str, Any]:
         """The chat-completions body: model, messages, max_tokens, then what the user added."""
-        system = [{"role": "system", "content": self.system}] if self.system else []
-        messages = [*system, {"role": "user", "content": self.fill(transcript)}]
-        return {"model": self.model, "messages": messages, "max_tokens": self.max_tokens, **self.fields}
+        words = self.answer.words if self.answer and not self.formal else ""
+        system = "\n\n".join(filter(None, [self.system, words]))
+        messages = [{"role": "system", "content": system}] if system else []
+        messages.append({"role": "user", "content": self.fill(transcript)})
+        form = {"response_format": self.answer.form} if self.answer and self.formal else {}
+        return {"model": self.model, "messages": messages, "max_tokens": self.max_tokens, **self.fields, **form}
 
     @cached_property
     def fill(self) -> Template:
@@ -49,6 +60,7 @@ def prompt(
     max_tokens: int | None = None,
     sampling: Mapping[str, float | None] | None = None,
     extra: str = "",
+    schema: str = "",
     default_model: str = "",
 ) -> Prompt:
     """What the variables and the prompt file say together; a variable comes first. Raises InputError."""
@@ -63,9 +75,30 @@ def prompt(
     text, where, line = file.template, file.path or "template", file.line
     if template_path:
         text, where, line = prompt_file.read(template_path, "TEMPLATE").strip(), template_path, 1
-    made = Prompt(model, file.system, text, max_tokens or front.get("max_tokens", MAX_TOKENS), said, where, line)
+    structured = answer(schema or file.answer, file.path) if schema or file.answer else None
+    if structured and "response_format" in said:
+        raise InputError("EXTRA may not set response_format beside ANSWER, which does")
+    most = max_tokens or front.get("max_tokens", MAX_TOKENS)
+    made = Prompt(model, file.system, text, most, said, where, line, structured)
     made.fill  # noqa: B018 (a template that is none is said here)
     return made
+
+
+def expressed(asked: Prompt, provider: Provider) -> Prompt:
+    """The prompt as this provider can say it: a structured answer that it has no form for is asked for in words.
+
+    Raises Unencodable for what it cannot say otherwise either, once and before anything is written.
+    """
+    for formal in (True, False) if asked.answer else (True,):
+        tried = replace(asked, formal=formal)
+        try:
+            provider.encode({"custom_id": "a", "body": tried.body(NOBODY)})
+        except Unencodable:
+            if formal and asked.answer:
+                continue
+            raise
+        return tried
+    return asked
 
 
 def _extra(words: str) -> dict[str, Any]:

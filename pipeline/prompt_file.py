@@ -34,6 +34,12 @@ class PromptFile:
     line: int = 1
     fields: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def answer(self) -> str | dict[str, Any] | None:
+        """The schema of a structured answer, or the path of one: it stands beside the prompt."""
+        given = self.fields.get("answer")
+        return str(Path(self.path).parent / given) if isinstance(given, str) else given
+
 
 def named(word: str) -> str:
     """The path of a prompt: a file, or the name of one in data/prompts."""

@@ -114,7 +114,10 @@ class Download:
 
 @dataclass(frozen=True)
 class Result:
-    """One line of output, decoded. `ok` means there is an answer in `text`; else `error` says why not."""
+    """One line of output, decoded. `ok` means there is an answer in `text`; else `error` says why not.
+
+    The core parses a structured answer: then `answer` has it, or the outcome is "invalid" and `text` what came.
+    """
 
     custom_id: str | None
     ok: bool
@@ -124,6 +127,7 @@ class Result:
     model: str | None = None
     usage: Mapping[str, Any] | None = None
     outcome: str = "error"  # what it is if not ok: also "expired" or "cancelled", where the row says so
+    answer: Any = None
 
 
 class Provider(ABC):

@@ -86,6 +86,7 @@ def _row(
         "custom_id": carried["custom_id"],
         "outcome": outcome,
         "text": result.text,
+        "answer": result.answer,
         "error": result.error,
         "finish_reason": result.finish_reason,
         "model": result.model,

@@ -41,7 +41,7 @@ def total(counts: Counter[str]) -> str:
     return f"{many(sum(counts[name] for name in OUTCOMES), 'request')}: {parts}"
 
 
-OUTCOMES = ("ok", "error", "expired", "cancelled", "missing", "unsent")
+OUTCOMES = ("ok", "error", "expired", "cancelled", "invalid", "missing", "unsent")
 
 
 def money(bill: Bill) -> str:

@@ -34,6 +34,7 @@ class Workspace:
     transcripts = property(lambda self: self.root / "transcripts.jsonl")
     rejected = property(lambda self: self.root / "rejected.jsonl")
     settings = property(lambda self: self.root / "settings")
+    answer = property(lambda self: self.root / "answer.json")
     batch = property(lambda self: self.root / "batch.jsonl")
     index = property(lambda self: self.root / "index.jsonl")
     submitted = property(lambda self: self.root / "submitted.json")

@@ -25,6 +25,7 @@ class Till(Service):
         self.drift, self.share = drift, share
         self.fails: set[str] = set()
         self.silent: set[str] = set()
+        self.words = lambda name, body: f"{name}: {body['messages'][-1]['content'][-20:]}"
 
     def usage(self, body: dict[str, Any]) -> dict[str, int]:
         (tokens,) = count([body], body["model"])
@@ -43,9 +44,7 @@ class Till(Service):
         name, body = request["custom_id"], request["body"]
         if name in self.fails:
             return error_line(name)
-        said = [
-            {"message": {"content": f"{name}: {body['messages'][-1]['content'][-20:]}"}, "finish_reason": "stop"}
-        ]
+        said = [{"message": {"content": self.words(name, body)}, "finish_reason": "stop"}]
         answer = {
             "model": body["model"],
             "choices": said,

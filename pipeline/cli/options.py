@@ -59,6 +59,7 @@ def asking(command: Callable) -> Callable:
     options = [
         variable("MODEL", "--model", default="", help="Model; the provider's own default without it."),
         variable("PROMPT", "--prompt", default="", help="File with the prompt, or one of data/prompts."),
+        variable("ANSWER", "--answer", default="", help="JSON Schema that each answer must fit."),
         variable("TEMPLATE", "--template", default="", help="File with the user message; {{ text }} in it."),
         variable(
             "MAX_TOKENS",

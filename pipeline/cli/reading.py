@@ -14,8 +14,6 @@ from pipeline.cli.options import asking, reading, verbose, workers, workspace
 from pipeline.words import many
 from pipeline.workspace import Workspace
 
-NOBODY = {"id": "a", "text": ""}  # a transcript to try a prompt on
-
 
 @main.command()
 @workspace
@@ -26,14 +24,16 @@ def settings(
 ) -> None:
     """Stamp the variables and inputs for Make (free)."""
     from pipeline import plugins
-    from pipeline.prompt_file import named
+    from pipeline.prompt_file import PromptFile, load, named
     from pipeline.settings import settings
 
     ws = Workspace.of(run, provider)
     plugins.provider(provider)
     reading = _reading(ws, words, encoding, errors)
     asking["prompt"] = named(asking["prompt"])
-    for name in ("prompt", "template"):
+    file = load(asking["prompt"]) if asking["prompt"] and Path(asking["prompt"]).exists() else PromptFile("")
+    asking["answer"] = asking["answer"] or (file.answer if isinstance(file.answer, str) else "")
+    for name in ("prompt", "template", "answer"):
         asking[name] = Path(asking[name]) if asking[name] else ""
     asking["local_model"] = os.environ.get("LOCAL_MODEL", "")
     settings(ws, reading, asking, _paths(files, reading.transcripts))
@@ -79,6 +79,7 @@ def batch(
     template: str,
     max_tokens: int | None,
     extra: str,
+    answer: str,
     context: int | None,
     **sampling: float | None,
 ) -> None:
@@ -97,9 +98,10 @@ def batch(
         max_tokens=max_tokens,
         sampling=sampling,
         extra=extra,
+        schema=answer,
         default_model=plugin.default_model or "",
     )
-    plugin.encode({"custom_id": "a", "body": asked.body(NOBODY)})  # what it cannot express is said here, and once
+    asked = prompts.expressed(asked, plugin)
     with lock(ws.lock, "batch"):
         if files:
             _ingest(ws, list(files), "", skip=False, workers=None, verbose=verbose)

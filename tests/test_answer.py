@@ -1,0 +1,192 @@
+"""Structured answers: asked for, parsed and checked; what does not fit is kept, and sent again by RETRY alone."""
+
+from __future__ import annotations
+
+import jsonschema
+import orjson
+import pytest
+
+from pipeline import prompt as prompts
+from pipeline.answer import Answer, answer, bare, strict
+from pipeline.errors import InputError, Unencodable
+from pipeline.prompt import Prompt
+from pipeline.provider import Result
+from pipeline.submit import Asked
+from providers.bedrock import Bedrock
+from providers.gemini import Gemini
+from providers.together import Together
+from tests.conftest import batched, write_jsonl
+from tests.invoice import Till
+from tests.test_money import Run
+
+SCHEMA = {
+    "type": "object",
+    "properties": {"topics": {"type": "array", "items": {"type": "string"}}},
+    "required": ["topics"],
+    "additionalProperties": False,
+}
+GOOD, BAD = '{"topics": ["rye"]}', '{"topics": ["rye", 7]}'
+
+
+class Structured(Run):
+    def batch(self, texts, schema=SCHEMA, **how):
+        talks = write_jsonl(self.folder / "t.jsonl", [{"id": name, "text": text} for name, text in texts.items()])
+        batched(self.ws, [talks], Prompt("m", max_tokens=50, answer=Answer(schema) if schema else None, **how))
+
+
+@pytest.fixture
+def run(tmp_path):
+    (tmp_path / "run").mkdir()
+    return Structured(tmp_path / "run", Till())
+
+
+# ---- the whole way ------------------------------------------------------------------------------
+
+
+def test_broken_answers_end_as_invalid_and_retry_sends_exactly_those(run):
+    texts = {f"t{n}": f"oats {n}" for n in range(20)}
+    broken = {"t3": "{", "t7": BAD, "t11": "no JSON", "t19": "[]"}
+    run.till.words = lambda name, body: broken.get(name, GOOD)
+    run.batch(texts)
+    run.submit()
+    rows = {row["id"]: row for row in run.results()}
+    assert {name for name, row in rows.items() if row["outcome"] == "invalid"} == set(broken)
+    assert all(row["text"] == broken[name] for name, row in rows.items() if name in broken)
+    assert rows["t7"]["error"] == {"message": "$.topics[1]: 7 is not of type 'string'", "code": "invalid"}
+    assert rows["t7"]["cost"] > 0  # it was paid for
+    for row in rows.values():
+        if row["outcome"] == "ok":
+            jsonschema.validate(row["answer"], SCHEMA)
+    run.submit()
+    assert len(run.till.jobs) == 10  # two requests a shard: nothing new
+    broken = {"t3": "still {"}
+    run.submit(Asked(retry=True))
+    sent = sorted(name for job in run.till.jobs[10:] for name in job["names"])
+    assert sent == ["t11", "t19", "t3", "t7"]
+    rows = {row["id"]: row["outcome"] for row in run.results()}
+    assert [name for name, outcome in rows.items() if outcome == "invalid"] == ["t3"]
+
+
+def test_without_a_schema_there_is_no_answer_field(run):
+    run.till.words = lambda name, body: GOOD
+    run.batch({"a": "oats"}, schema=None)
+    run.submit()
+    (row,) = run.results()
+    assert (row["outcome"], row["answer"], row["text"]) == ("ok", None, GOOD)
+
+
+def test_another_schema_is_another_request(run):
+    run.till.words = lambda name, body: GOOD
+    run.batch({"a": "oats"})
+    run.submit()
+    run.batch({"a": "oats"}, schema=SCHEMA | {"description": "new"})
+    with pytest.raises(Exception, match="already submitted with another body"):
+        run.submit()
+
+
+# ---- how it is asked for ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("provider", "formal"), [(Together(), True), (Gemini(), True), (Bedrock(), False)])
+def test_a_service_without_the_form_is_told_in_words(provider, formal):
+    asked = prompts.expressed(Prompt("m", "Be brief.", answer=Answer(SCHEMA)), provider)
+    body = asked.body({"id": "a", "text": "oats"})
+    assert ("response_format" in body) == formal
+    assert (orjson.dumps(SCHEMA).decode() in body["messages"][0]["content"]) == (not formal)
+    assert body["messages"][0]["content"].startswith("Be brief.")
+
+
+def test_what_cannot_be_said_in_words_either_is_refused():
+    with pytest.raises(Unencodable, match="seed"):
+        prompts.expressed(Prompt("m", answer=Answer(SCHEMA), fields={"seed": 3}), Bedrock())
+
+
+@pytest.mark.parametrize(
+    ("schema", "is_strict"),
+    [
+        (SCHEMA, True),
+        ({**SCHEMA, "additionalProperties": True}, False),
+        ({**SCHEMA, "required": []}, False),
+        ({"type": "array", "items": SCHEMA}, True),
+        ({"type": "array", "items": {"type": "object"}}, False),
+        ({"anyOf": [SCHEMA, {"type": "object"}]}, False),
+    ],
+)
+def test_strict_where_the_schema_is(schema, is_strict):
+    assert strict(schema) is is_strict
+    assert Answer(schema).form["json_schema"]["strict"] is is_strict
+
+
+def test_the_variable_and_the_front_matter(tmp_path, run):
+    (tmp_path / "s.json").write_bytes(orjson.dumps(SCHEMA))
+    (tmp_path / "p.md").write_text("---\nanswer: s.json\n---\nBe brief.")
+    (tmp_path / "q.md").write_text('---\nanswer: {type: "string"}\n---\nBe brief.')
+    assert prompts.prompt(str(tmp_path / "p.md"), model="m").answer.schema == SCHEMA
+    assert prompts.prompt(str(tmp_path / "q.md"), model="m").answer.schema == {"type": "string"}
+    assert (
+        prompts.prompt(str(tmp_path / "q.md"), model="m", schema=str(tmp_path / "s.json")).answer.schema == SCHEMA
+    )
+    with pytest.raises(InputError, match="may not set response_format beside ANSWER"):
+        prompts.prompt(str(tmp_path / "p.md"), model="m", extra='{"response_format": {"type": "text"}}')
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", r"s\.json:1: not JSON"),
+        ("[]", "a JSON object"),
+        ('{"type": "objekt"}', r"s\.json: no JSON Schema: \$\.type: 'objekt' is not"),
+        ('{"$ref": "https://host/x.json"}', r"\$ref 'https://host/x\.json' is not in the file itself"),
+    ],
+)
+def test_a_schema_that_is_none_is_named(text, message, tmp_path):
+    (tmp_path / "s.json").write_text(text)
+    with pytest.raises(InputError, match=message):
+        answer(str(tmp_path / "s.json"), "")
+    with pytest.raises(InputError, match=r"none\.json: No such file or directory; name a JSON Schema in ANSWER="):
+        answer("none.json", "")
+
+
+# ---- whether it fits ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (GOOD, {"topics": ["rye"]}),
+        (f" \n{GOOD}\n", {"topics": ["rye"]}),
+        (f"```json\n{GOOD}\n```", {"topics": ["rye"]}),
+        (f"Here it is:\n```\n{GOOD}\n```\nI hope it helps.", {"topics": ["rye"]}),
+        (GOOD.replace("rye", "```"), {"topics": ["```"]}),
+    ],
+)
+def test_what_fits_is_parsed(text, value):
+    result = Answer(SCHEMA).checked(Result("a", True, text))
+    assert (result.ok, result.answer, result.text) == (True, value, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason", "message"),
+    [
+        ("", "stop", "not JSON: "),
+        ("{", "length", "the answer was cut at max_tokens: "),
+        ('{"topics": []} {}', "stop", "not JSON: "),
+        ('{"topics": NaN}', "stop", "not JSON: "),
+        ("{}", "stop", "$: 'topics' is a required property"),
+        ("[" * 5000, "stop", "not JSON: "),
+        (BAD, "stop", "$.topics[1]: 7 is not"),
+    ],
+)
+def test_what_does_not_fit_is_invalid(text, reason, message):
+    result = Answer(SCHEMA).checked(Result("a", True, text, finish_reason=reason))
+    assert (result.ok, result.outcome, result.text, result.answer) == (False, "invalid", text, None)
+    assert result.error["message"].startswith(message) and len(result.error["message"]) <= 500
+
+
+def test_a_failure_stays_the_failure_it_is():
+    failed = Result("a", False, error={"message": "x", "code": None}, outcome="expired")
+    assert Answer(SCHEMA).checked(failed) is failed
+
+
+def test_bare():
+    assert bare("{}") == "{}" and bare("```json\n{}\n```") == "{}" and bare("a ``` b") == "a ``` b"
