@@ -73,13 +73,12 @@ class Calibration:
 
 
 def calibration(receipts: Iterable[Receipt], model: str) -> Calibration:
-    """From shards whose every request came back with a count."""
-    whole = [r for r in receipts if r.model == model and r.tokens and r.usage and r.usage["rows"] == r.requests]
-    rows, ours = sum(r.requests for r in whole), sum(r.tokens["input"] for r in whole)
-    if not ours:
-        return Calibration()
-    theirs, answers = sum(r.usage["input"] for r in whole), sum(r.usage["output"] for r in whole)
-    return Calibration(rows, theirs / ours, answers / rows)
+    """Answers are from all that were counted, the ratio from shards whose every request was."""
+    known = [receipt for receipt in receipts if receipt.model == model and receipt.tokens and receipt.usage]
+    rows, said = sum(r.usage["rows"] for r in known), sum(r.usage["output"] for r in known)
+    whole = [receipt for receipt in known if receipt.usage["rows"] == receipt.requests]
+    ours, theirs = sum(r.tokens["input"] for r in whole), sum(r.usage["input"] for r in whole)
+    return Calibration(rows, theirs / ours if ours else 1.0, said / rows if rows else 0.0)
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from pipeline.cutting import by_model, counted
 from pipeline.ledger import Ledger
 from pipeline.provider import Limits, Price, Provider
 from pipeline.shards import Counted
-from pipeline.spent import committed
+from pipeline.spent import committed, paid
 from pipeline.submit import Asked
-from pipeline.survey import Pending, Survey, key, survey
+from pipeline.survey import Pending, Survey, approved, key, survey
 from pipeline.tokens import Tokenizer, tokenizer
 from pipeline.workspace import Workspace
 
@@ -61,7 +61,8 @@ class Part:
 class Plan:
     """What is to be sent, by model; what RETRY and REPLACE would send besides; and what was paid so far.
 
-    `started` counts requests that a job has or had, `spent` is what those cost at most (None: not known).
+    `started` counts requests that a job has or had, `spent` is what those cost (None: not known), at most if jobs
+    are `open`.
     """
 
     found: Survey
@@ -70,6 +71,7 @@ class Plan:
     replace: list[Part]
     started: int
     spent: float | None
+    open: bool
     asked: Asked
 
 
@@ -77,6 +79,7 @@ def plan(ws: Workspace, provider: Provider, asked: Asked, tariff: Tariff, contex
     """The plan of a batch. Raises InputError where `submit` would; needs no key and no network."""
     ledger, how = Ledger(ws), {"each": asked.each, "sample": asked.sample}
     found = survey(ledger, provider, retry=asked.retry, **how)
+    approved(ledger, provider, found, retry=asked.retry, **how)
     ended = any(receipt.settled for receipt in ledger)
     again = survey(ledger, provider, retry=True, **how) if ended and not asked.retry else found
     changed = {} if asked.replace else found.changed
@@ -92,6 +95,7 @@ def plan(ws: Workspace, provider: Provider, asked: Asked, tariff: Tariff, contex
         parts(found.pending, changed),
         sum(receipt.requests for receipt in ledger if not receipt.unstarted),
         committed(list(ledger), tariff),
+        any(not receipt.unstarted and paid(receipt, tariff.price(receipt.model)) is None for receipt in ledger),
         asked,
     )
 

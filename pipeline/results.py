@@ -104,5 +104,6 @@ def _row(
 
 def _cost(result: Result, provider: Provider, price: Price) -> float | None:
     if tokens := used(result.usage):
-        return cost(price, *tokens, longest=tokens[0])
+        paid = cost(price, *tokens, longest=tokens[0])
+        return None if paid is None else round(paid, 9)  # a thousandth of the smallest price of a token
     return None if result.ok or provider.bills_failed is not False else 0.0

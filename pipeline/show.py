@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from pipeline.errors import IncompleteError, clean
 from pipeline.validate import Faults, records
+from pipeline.words import many
 from pipeline.workspace import Workspace
 
 
@@ -14,8 +15,11 @@ def show(ws: Workspace, width: int = 100) -> Iterator[str]:
     """The lines to print, one block a result."""
     if not ws.results.exists():
         raise IncompleteError(f"{ws.results}: no results yet; run `make results`")
-    faults = Faults()
+    faults, unsent = Faults(), 0
     for _, row in records(ws.results, "result", faults):
+        if row["outcome"] == "unsent":
+            unsent += 1
+            continue
         yield ""
         yield f"{clean(row['title'] or row['id'], width)}  [{clean(row['model'] or row['outcome'], 60)}]"
         answer = row["text"] if row["outcome"] == "ok" else f"{row['outcome']}: {row['error']['message']}"
@@ -23,4 +27,6 @@ def show(ws: Workspace, width: int = 100) -> Iterator[str]:
             yield from textwrap.wrap(
                 clean(paragraph, 10_000), width - 2, initial_indent="  ", subsequent_indent="  "
             )
+    if unsent:
+        yield f"\n{many(unsent, 'request')} not sent yet"
     faults.check("run `make results` again")

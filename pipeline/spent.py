@@ -79,6 +79,8 @@ class Bill:
     output: int
     jobs: int
     open: int  # jobs that run, or are not fetched yet
+    uncounted: int  # answers without usage
+    most: float | None
 
 
 def bill(ledger: Ledger, tariff: Tariff) -> Bill:
@@ -96,6 +98,8 @@ def bill(ledger: Ledger, tariff: Tariff) -> Bill:
         output=sum(usage["output"] for usage in usages),
         jobs=len(ended),
         open=sum(not (receipt.settled or receipt.unstarted) for receipt in ledger),
+        uncounted=sum(receipt.usage["uncounted"] for receipt in ended if receipt.usage),
+        most=committed(list(ledger), tariff),
     )
 
 

@@ -48,6 +48,9 @@ def money(bill: Bill) -> str:
     """`$2.71 in 3 jobs; $2.40 was expected, $3.10 at most; 50 % less than $5.42 at once`."""
     tokens = f"{bill.input:,} tokens in and {bill.output:,} out in {many(bill.jobs, 'job')}"
     running = f"; {many(bill.open, 'job')} still open" if bill.open else ""
+    if bill.uncounted:
+        most = f"; {dollars(bill.most)} at most" if bill.most is not None else ""
+        return f"not known: {many(bill.uncounted, 'answer')} came without a count of tokens{most}{running}"
     if bill.cost is None:
         return f"not known: {tokens}{running}; PRICE_IN and PRICE_OUT give the price of a million"
     words = [f"{dollars(bill.cost)}: {tokens}{running}"]
@@ -90,6 +93,6 @@ def _next(ws: Workspace, ledger: Ledger) -> str:
         return "`make results` collects the answers"
     counts = outcomes(ws)
     if counts["unsent"]:
-        return f"`make submit` sends the {many(counts['unsent'], 'request')} that were not sent yet"
+        return "`make submit` sends what was not sent yet"
     failed = sum(counts.values()) - counts["ok"]
     return f"`make submit RETRY=1` sends the {failed:,} without an answer again" if failed else "nothing: complete"

@@ -15,7 +15,7 @@ from pipeline.files import write_json
 from pipeline.ledger import Ledger, Receipt
 from pipeline.provider import Provider
 from pipeline.start import Starter
-from pipeline.survey import NAMED, Survey, held, key, survey, wanted
+from pipeline.survey import NAMED, Survey, approved, held, key, survey
 from pipeline.watch import Watch
 from pipeline.words import many
 from pipeline.workspace import Workspace
@@ -61,10 +61,10 @@ def submit(
         for receipt in [receipt for receipt in ledger if receipt.unstarted and not receipt.tokens]:
             described(ledger, provider, receipt)
     found = survey(ledger, provider, retry=asked.retry, each=asked.each, sample=asked.sample)
-    kept = [r for r in ledger if r.unstarted and wanted(ledger, r, found, of)]
     if not new_jobs:
         _refuse(ledger, found, asked.partial)
-        return _summary(ws, ledger, found, 0, found.unsent + len(found.pending) - len(held(ledger, kept, of)))
+        return _summary(ws, ledger, found, 0, len(found.pending))
+    kept = approved(ledger, provider, found, retry=asked.retry, each=asked.each, sample=asked.sample)
     if found.changed and not asked.replace:
         raise SpendError(_changed(found, asked.retry))
     if found.pending:
@@ -72,11 +72,12 @@ def submit(
     _drop(ledger, kept)
     planned = cut(ledger, provider, found, held(ledger, kept, of), of, asked.bounds)
     waiting = kept + planned
-    watch = Watch(ws, provider, clock, say, settle=settle, tariff=tariff)
     if waiting and any(receipt.ref for receipt in ledger):
-        watch.look(ledger)  # what has ended makes room, and has its real price
+        # What has ended makes room, and has its real price.
+        Watch(ws, provider, clock, say, settle=settle, tariff=tariff).look(ledger)
     _approve(ledger, waiting, planned, tariff, asked.bounds)
-    return _summary(ws, ledger, found, _start(starter, waiting, tariff, asked.bounds), found.unsent)
+    sent = _start(starter, waiting, tariff, asked.bounds)
+    return _summary(ws, ledger, found, sent, sum(receipt.requests for receipt in ledger if receipt.unstarted))
 
 
 def _approve(
@@ -94,16 +95,19 @@ def _approve(
 
 def _start(starter: Starter, waiting: list[Receipt], tariff: Tariff, bounds: room.Bounds) -> int:
     """Start what there is room and money for; returns how many requests were sent."""
-    ledger, say, sent = starter.ledger, starter.say, 0
+    ledger, say, sent, full = starter.ledger, starter.say, 0, ""
     for receipt in waiting:
         limits = bounds.limits(starter.provider, receipt.model)
         if why := room.queue(ledger, receipt, limits, tariff):
-            say(f"{receipt.shard}: kept for later: {why}")
+            full = full or why
             continue
         room.afford(ledger, [receipt], tariff, bounds)
         started = starter.start(receipt)
         sent += started.requests if started.intent else 0  # a job that was taken over had no intent
         say(f"{started.shard}: {many(started.requests, 'request')}, job {started.ref['id']}")
+    if full:
+        left = [receipt for receipt in ledger if receipt.unstarted]
+        say(f"{many(len(left), 'shard')} ({many(sum(r.requests for r in left), 'request')}) wait for room: {full}")
     return sent
 
 
@@ -131,7 +135,7 @@ def _refuse(ledger: Ledger, found: Survey, partial: bool) -> None:
 def _changed(found: Survey, retry: bool) -> str:
     some = ", ".join(list(found.changed.values())[:NAMED]) + (", …" if len(found.changed) > NAMED else "")
     share = f"{len(found.changed):,} of {found.total:,} requests"
-    what = f"{share} were already submitted with another body ({some})"
+    what = f"{share} were already submitted with another body, their text or the prompt having changed ({some})"
     hint = "" if retry else ", RETRY=1 if only those that failed should be sent again"
     return f"{what}; nothing was sent. Choose a new RUN=, or REPLACE=1 to pay for them again{hint}"
 
@@ -146,7 +150,7 @@ def _summary(ws: Workspace, ledger: Ledger, found: Survey, sent: int, unsent: in
     jobs = [receipt.ref["id"] for receipt in ledger if receipt.ref]
     waiting = sum(receipt.requests for receipt in ledger if receipt.unstarted)
     summary = {
-        "requests": found.total, "sent_now": sent, "waiting": waiting, "unsent": unsent + waiting,
+        "requests": found.total, "sent_now": sent, "waiting": waiting, "unsent": found.unsent + unsent,
         "jobs": jobs, "model": found.model,
     }  # fmt: skip
     write_json(ws.submitted, summary)

@@ -5,9 +5,11 @@ pending = requests of batch.jsonl - requests in shards that were started
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from sys import intern
 from typing import Any, NamedTuple
 
@@ -108,15 +110,28 @@ def _share(found: Survey, ledger: Ledger, provider: Provider, sent: set[bytes], 
 
 
 def _sample(found: Survey, sizes: list[tuple[int, bytes]], sample: int) -> None:
-    """Keep what a sample of the whole batch holds: of all lengths, the shortest and the longest among them.
+    """Keep what is missing for a sample of so many: what was sent counts first, then all lengths are taken in turn.
 
-    The same batch has the same sample, whatever was sent of it.
+    The same batch has the same sample, and a larger one holds a smaller one.
     """
-    sizes = sorted(set(sizes))
-    last, gaps = len(sizes) - 1, max(min(sample, len(sizes)) - 1, 1)
-    chosen = {sizes[round(at * last / gaps)][1] for at in range(min(sample, len(sizes)))}
+    keys = list(dict.fromkeys(asked for _, asked in sorted(sizes)))
+    sent = [asked for asked in keys if asked not in found.pending]
+    fresh = (keys[at] for at in spread(len(keys)) if keys[at] in found.pending)
+    chosen = set(islice(fresh, max(sample - len(sent), 0)))
     found.unsent = sum(asked not in chosen for asked in found.pending)
     found.pending = {asked: request for asked, request in found.pending.items() if asked in chosen}
+
+
+def spread(count: int) -> Iterator[int]:
+    """All numbers below `count`, from the middle out: half, quarters, eighths, … (van der Corput's sequence)."""
+    seen: set[int] = set()
+    for step in itertools.count(1):
+        if len(seen) == count:
+            return
+        at = int(int(f"{step:b}"[::-1], 2) / (1 << step.bit_length()) * count)
+        if at not in seen:
+            seen.add(at)
+            yield at
 
 
 def _checked(ws: Workspace, provider: Provider) -> Iterator[tuple[str, str, bytes]]:
@@ -169,10 +184,25 @@ def _sent(ledger: Ledger, provider: Provider, retry: bool) -> tuple[set[bytes], 
     return keys, names
 
 
-def wanted(ledger: Ledger, receipt: Receipt, found: Survey, of: Key) -> bool:
-    """Whether all that an unstarted shard holds is still pending."""
-    lines = ledger.lines(receipt)
-    return receipt.tokens is not None and all(of(line, receipt.model) in found.pending for line in lines)
+def approved(
+    ledger: Ledger, provider: Provider, found: Survey, *, retry: bool, each: bool, sample: int
+) -> list[Receipt]:
+    """Unstarted shards of which all is still to be sent: they go on, and what they hold is pending in `found`.
+
+    What one holds that is no new request (another try, or another body) RETRY or REPLACE had it cut for.
+    """
+    unstarted = [receipt for receipt in ledger if receipt.unstarted and receipt.tokens]
+    if not unstarted:
+        return []
+    again = found if retry else survey(ledger, provider, retry=True, each=each, sample=sample)
+    of, kept = key(provider, each), []
+    for receipt in unstarted:
+        keys = held(ledger, [receipt], of)
+        if keys <= again.pending.keys():
+            kept.append(receipt)
+            found.pending |= {asked: again.pending[asked] for asked in keys}
+            found.changed = {asked: name for asked, name in found.changed.items() if asked not in keys}
+    return kept
 
 
 def held(ledger: Ledger, kept: Iterable[Receipt], of: Key) -> set[bytes]:

@@ -32,8 +32,8 @@ def _rows(plan: Plan) -> Iterator[tuple[str, str]]:
     if len(plan.parts) > 1:
         yield "in all", _cost(_total(plan.parts))
     if plan.started:
-        spent = UNKNOWN if plan.spent is None else f"{dollars(plan.spent)} at most"
-        yield "paid", f"{many(plan.started, 'request')} so far: {spent}"
+        spent = UNKNOWN if plan.spent is None else dollars(plan.spent) + (" at most" if plan.open else "")
+        yield "sent", f"{many(plan.started, 'request')} so far: {spent}"
     for label, parts in (("RETRY=1", plan.retry), ("REPLACE=1", plan.replace)):
         if parts:
             yield (
@@ -109,17 +109,27 @@ def _total(parts: list[Part]) -> Estimate:
 
 def _end(plan: Plan, pending: int) -> Iterator[tuple[str, str]]:
     budget, most = plan.asked.bounds.budget, _total(plan.parts).cost_most
+    over = budget is not None and (None in (most, plan.spent) or most + plan.spent > budget)
     if budget is not None:
-        sums = None if None in (most, plan.spent) else most + plan.spent
-        yield (
-            "budget",
-            f"${budget:,.2f}: "
-            + ("unknown price" if sums is None else "enough" if sums <= budget else "too little"),
-        )
+        unknown = "the price is not known" if None in (most, plan.spent) else "too little"
+        yield "budget", f"${budget:,.2f}: {unknown if over else 'enough'}"
+    yield "next", _next(plan, pending, over)
+
+
+def _next(plan: Plan, pending: int, over: bool) -> str:
+    asked = plan.asked
+    words = {
+        "RETRY=1": asked.retry,
+        "REPLACE=1": asked.replace,
+        "EACH=1": asked.each,
+        f"SAMPLE={asked.sample}": asked.sample,
+    }
+    goal = " ".join(["make submit", *(word for word, said in words.items() if said)])
     if plan.replace:
-        yield "next", "`make submit` refuses: put the prompt and model back, choose a new RUN, or REPLACE=1"
-    else:
-        yield "next", "`make submit` sends these" if pending else "nothing to send"
+        return f"`{goal}` refuses: put the text, prompt and model back, choose a new RUN, or REPLACE=1"
+    if over and pending:
+        return f"`{goal}` refuses: it may cost more than the budget"
+    return f"`{goal}` sends these" if pending else "nothing to send"
 
 
 def facts(plan: Plan) -> dict[str, Any]:

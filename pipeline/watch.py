@@ -54,7 +54,7 @@ class Watch:
             except (Busy, UnfinishedError) as error:
                 if not wait:
                     raise
-                self._once(str(error))
+                self.once(str(error))
                 quiet += 1
             if not wait:
                 raise UnfinishedError(f"{standing(ledger)}; run `make results` again, or with WAIT=1 to wait")
@@ -88,11 +88,14 @@ class Watch:
         running, quiet = self._running(), 0
         while running and running == self._running():
             self.pause(quiet)
-            with lock(self.ws.lock, "submit"):
-                trouble = self.look(Ledger(self.ws))
+            try:
+                with lock(self.ws.lock, "submit"):
+                    trouble = self.look(Ledger(self.ws))
+            except UnfinishedError:  # another command looks: that does as well
+                trouble = None
             quiet = quiet + 1 if trouble else 0
             if trouble:
-                self._once(str(trouble))
+                self.once(str(trouble))
 
     def _running(self) -> list[str]:
         return [receipt.shard for receipt in Ledger(self.ws) if receipt.ref and receipt.ended is None]
@@ -111,7 +114,7 @@ class Watch:
     def _poll(self, ledger: Ledger, receipt: Receipt) -> Receipt:
         status = self.clock.patiently(lambda: self.provider.poll(receipt.ref), tries=3)
         if status.warning:
-            self._once(f"{receipt.shard}: {status.warning}")
+            self.once(f"{receipt.shard}: {status.warning}")
         news = {"state": status.state, "raw": status.raw, "done": status.done, "error": status.error}
         if status.ended:
             news["ended"] = self.clock.now()
@@ -119,7 +122,8 @@ class Watch:
             receipt = ledger.save(receipt, **news)
         return receipt
 
-    def _once(self, text: str) -> None:
+    def once(self, text: str) -> None:
+        """Say each text once."""
         if text not in self.said:
             self.said.add(text)
             self.say(text)

@@ -172,6 +172,26 @@ def test_a_wrong_call_of_transcripts_is_one_clear_line(words, message, run, tmp_
     assert not list(tmp_path.rglob("transcripts.jsonl"))
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--budget", "nan"], "'nan' is no number"),
+        (["--budget", "inf"], "'inf' is no number"),
+        (["--price-in", "nan"], "'nan' is no number"),
+        (["--price-out", "1e9"], "is not in the range"),
+        (["--budget", "5,00"], "'5,00' is no number, like 5.00"),
+        (["--budget", "-1"], "is not in the range"),
+        (["--sample", "0"], "is not in the range"),
+        (["--queue-jobs", "x"], "'x' is not a valid integer"),
+    ],
+)
+def test_a_bound_that_bounds_nothing_is_refused(words, message, run):
+    """Nothing is more than nan, so nothing would be over such a budget."""
+    for command in ("plan", "submit"):
+        code, _, err = run(command, *words)
+        assert code == 2 and message in err and words[0] in err
+
+
 def test_a_batch_without_transcripts_says_what_to_type(run):
     code, _, err = run("batch", "--model", "m")
     assert code == 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 
 import pytest
@@ -17,18 +17,23 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from pipeline.clock import Clock
 from pipeline.cost import Tariff
-from pipeline.errors import IncompleteError, PipelineError, SpendError
+from pipeline.errors import IncompleteError, PipelineError, SpendError, UnfinishedError
+from pipeline.files import lock
 from pipeline.ledger import Ledger
+from pipeline.plan import plan
 from pipeline.prompt import Prompt
 from pipeline.provider import Limits, Price
 from pipeline.room import Bounds
+from pipeline.sendall import sendall
 from pipeline.spent import bill, committed, expected
+from pipeline.status import money
 from pipeline.submit import Asked, submit
 from pipeline.watch import Watch
 from pipeline.workspace import Workspace
 from tests.conftest import batched, read_jsonl, write_jsonl
-from tests.fakes import LOST, FakeTime, Killed, Steps, dying_disk
+from tests.fakes import BUSY, LOST, FakeTime, Killed, Steps, dying_disk
 from tests.invoice import PRICE, Paid, Till
 
 MARGIN = 0.005  # of Llama 3, whose name the tests use
@@ -147,7 +152,9 @@ def test_jobs_that_run_and_answers_without_a_count_cost_at_most(run):
     rows = run.results()
     assert [row["cost"] is None for row in rows] == [False, True]
     assert committed(list(Ledger(run.ws)), tariff) == pytest.approx(most, rel=0.3)
-    assert bill(Ledger(run.ws), tariff).cost is None
+    assert money(bill(Ledger(run.ws), tariff)).startswith(
+        "not known: 1 answer came without a count of tokens; $0.0"
+    )
     run.batch({"a": "oats", "b": "rye", "c": "barley"})
     with pytest.raises(SpendError, match="so far"):
         run.submit(Asked(bounds=Bounds(most)))
@@ -262,6 +269,55 @@ def test_the_wait_for_room_lasts_until_a_job_ends(run):
     watch.until_one_ends()  # none runs: there is nothing to wait for
 
 
+def test_another_try_that_waits_for_room_goes_on_without_being_asked_for_again(run):
+    run.till.limits, run.till.fails = Limits(max_requests=1, poll=(0.0, 0.0)), set("abc")
+    run.batch({name: f"oats {name}" for name in "abc"})
+    run.submit()
+    run.results()
+    run.till.fails = set()
+    asked = Asked(retry=True, bounds=Bounds(queue_jobs=1))
+    assert run.submit(asked)["waiting"] == 2
+    assert plan(run.ws, run.provider, Asked(), Tariff(run.provider)).parts[0].requests == 2
+    assert run.submit()["sent_now"] == 2
+    assert [row["outcome"] for row in run.results()] == ["ok"] * 3
+    assert len(run.till.jobs) == 6
+
+
+def test_another_body_that_waits_for_room_goes_on_until_it_is_put_back(run):
+    run.till.limits = Limits(max_requests=1, poll=(0.0, 0.0))
+    run.batch({"a": "oats", "b": "rye"})
+    run.submit()
+    run.batch({"a": "oats", "b": "rye"}, system="Be brief.")
+    assert run.submit(Asked(replace=True, bounds=Bounds(queue_jobs=1)))["waiting"] == 1
+    run.batch({"a": "oats", "b": "rye"})
+    assert run.submit()["sent_now"] == 0
+    run.batch({"a": "oats", "b": "rye"}, system="Be brief.")
+    with pytest.raises(SpendError):  # it was dropped with the body
+        run.submit()
+    run.submit(Asked(replace=True))
+    assert len(run.till.jobs) == 4
+
+
+def test_the_wait_outlasts_other_commands_and_a_quota_that_nobody_published(run):
+    run.till.limits = Limits(max_requests=1, poll=(0.0, 0.0))
+    run.batch({name: f"oats {name}" for name in "abc"})
+    said = []
+    watch = Watch(run.ws, run.provider, run.time.clock, said.append, poll=5.0)
+    run.till.fault("start", None, *[BUSY] * 8)
+    done = sendall(watch, Asked(bounds=Bounds(queue_jobs=1)), wait=True)
+    assert (done["sent_now"], done["waiting"], len(run.till.jobs)) == (3, 0, 3)
+    assert "come back later" in said
+
+    run.batch({name: f"oats {name}" for name in "abcd"})
+    with lock(run.ws.lock, "results"), pytest.raises(UnfinishedError):
+        sendall(watch, Asked())
+    holder = ExitStack()
+    holder.enter_context(lock(run.ws.lock, "results"))
+    clock = Clock(now=run.time.clock.now, sleep=lambda seconds: holder.close())
+    assert sendall(Watch(run.ws, run.provider, clock, said.append), Asked(), wait=True)["sent_now"] == 1
+    assert any("is in use by `results`" in text for text in said)
+
+
 # ---- samples ------------------------------------------------------------------------------------
 
 
@@ -270,11 +326,15 @@ def test_a_sample_is_spread_over_lengths_and_the_same_each_time(run):
     run.batch(texts)
     asked = Asked(sample=4)
     assert run.submit(asked)["unsent"] == 35
-    assert run.till.paid() == ["t1", "t14", "t26", "t39"]
+    assert run.till.paid() == ["t10", "t20", "t30", "t5"]
     assert run.submit(asked)["sent_now"] == 0
+    assert run.submit(Asked(sample=6))["sent_now"] == 2  # the larger one holds the smaller one
+    run.batch(texts | {"t40": "rye"})
+    assert run.submit(Asked(sample=6))["sent_now"] == 0  # what was sent is part of it
+    run.batch(texts)
     rows = run.results()
     assert (
-        sum(row["outcome"] == "ok" for row in rows) == 4 and sum(row["outcome"] == "unsent" for row in rows) == 35
+        sum(row["outcome"] == "ok" for row in rows) == 6 and sum(row["outcome"] == "unsent" for row in rows) == 33
     )
     run.submit()
     assert set(run.till.sent().values()) == {1} and len(run.till.sent()) == 39

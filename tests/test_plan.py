@@ -91,14 +91,15 @@ def test_what_was_paid_and_what_retry_and_replace_add(run):
     run.results()
     said = lines(run)
     assert said["pending"] == "0 of 2 requests" and said["next"] == "nothing to send"
-    assert said["paid"].startswith("2 requests so far: $0.0")
+    assert said["sent"].startswith("2 requests so far: $0.0") and "at most" not in said["sent"]
     assert said["RETRY=1"].startswith("would send 1 request more: ")
     assert "REPLACE=1" not in said
     run.batch({"a": "oats", "b": "rye"}, system="Be brief.")
     said = lines(run)
     assert said["REPLACE=1"].startswith("would send 2 requests more")
     assert said["next"].startswith("`make submit` refuses")
-    assert lines(run, asked=Asked(replace=True))["pending"] == "2 of 2 requests"
+    said = lines(run, asked=Asked(replace=True))
+    assert (said["pending"], said["next"]) == ("2 of 2 requests", "`make submit REPLACE=1` sends these")
 
 
 def test_requests_that_do_not_fit_are_named(run):
@@ -130,6 +131,7 @@ def test_a_sample_and_a_budget(run):
     said = lines(run, asked=Asked(sample=2, bounds=Bounds(0.0001)))
     assert said["pending"] == "2 of 5 requests" and said["sample"].startswith("3 more are pending")
     assert said["budget"] == "$0.00: too little"
+    assert said["next"] == "`make submit SAMPLE=2` refuses: it may cost more than the budget"
     assert lines(run, asked=Asked(bounds=Bounds(1)))["budget"] == "$1.00: enough"
 
 
@@ -139,7 +141,7 @@ def test_an_unknown_price_is_said(tmp_path):
     said = lines(run, asked=Asked(bounds=Bounds(1)))
     assert said["price"].startswith("not known; PRICE_IN and PRICE_OUT give it")
     assert "(at once " in said["price"]
-    assert said["cost"] == "not known" and said["budget"] == "$1.00: unknown price"
+    assert said["cost"] == "not known" and said["budget"] == "$1.00: the price is not known"
 
 
 def test_long_prompts_at_a_higher_price(tmp_path):
@@ -165,10 +167,14 @@ def test_what_a_run_learned_never_lowers_the_upper_end(run):
     assert part.estimate.input_most > ours
 
 
-def test_a_shard_with_failures_teaches_nothing(run):
+def test_a_shard_with_failures_teaches_no_ratio(run):
     run.till.fails = {"a"}
     run.batch({"a": "oats " * 100, "b": "rye"})
     run.submit()
     run.results()
     run.batch({"a": "oats " * 100, "b": "rye", "c": "barley"})
-    assert made(run).parts[0].learned.rows == 0
+    learned = made(run).parts[0].learned
+    assert (learned.rows, learned.ratio) == (
+        1,
+        1.0,
+    )  # how long an answer is, but nothing of how prompts are counted

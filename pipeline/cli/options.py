@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import click
+
+
+class Number(click.FloatRange):
+    """A number in a range that is one: `nan` passes every comparison, and so every bound."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        try:
+            number = float(value)
+        except ValueError:
+            self.fail(f"{value!r} is no number, like 5.00", param, ctx)
+        if not isfinite(number):
+            self.fail(f"{value!r} is no number", param, ctx)
+        return super().convert(number, param, ctx)
 
 
 def variable(name: str, *flags: str, **kwargs: Any) -> Callable:
@@ -67,8 +83,8 @@ def asking(command: Callable) -> Callable:
             type=click.IntRange(1),
             help="Most tokens of an answer; 4000 without it.",
         ),
-        variable("TEMPERATURE", "--temperature", type=click.FloatRange(0, 2)),
-        variable("TOP_P", "--top-p", type=click.FloatRange(0, 1, min_open=True)),
+        variable("TEMPERATURE", "--temperature", type=Number(0, 2)),
+        variable("TOP_P", "--top-p", type=Number(0, 1, min_open=True)),
         variable("EXTRA", "--extra", default="", help="JSON object of further body fields."),
         variable("CONTEXT", "--context", type=click.IntRange(1), help="The model's window in tokens, to warn by."),
     ]
@@ -78,12 +94,8 @@ def asking(command: Callable) -> Callable:
 def money(command: Callable) -> Callable:
     """What tokens cost, where that is not published or not for you."""
     options = [
-        variable(
-            "PRICE_IN", "--price-in", type=click.FloatRange(0), help="Dollars for a million tokens of prompts."
-        ),
-        variable(
-            "PRICE_OUT", "--price-out", type=click.FloatRange(0), help="Dollars for a million tokens of answers."
-        ),
+        variable("PRICE_IN", "--price-in", type=Number(0, 1e6), help="Dollars for a million tokens of prompts."),
+        variable("PRICE_OUT", "--price-out", type=Number(0, 1e6), help="Dollars for a million tokens of answers."),
     ]
     return all_of(options, command)
 
@@ -98,7 +110,7 @@ def sending(command: Callable) -> Callable:
         variable(
             "BUDGET",
             "--budget",
-            type=click.FloatRange(0),
+            type=Number(0),
             help="Dollars that this run may cost, all it sent included.",
         ),
         variable(
@@ -117,7 +129,7 @@ def starting(command: Callable) -> Callable:
     settle = variable(
         "SETTLE",
         "--settle",
-        type=click.FloatRange(0),
+        type=Number(0),
         default=300,
         show_default=True,
         help="Seconds before a start whose answer was lost, and of which no job is listed, is repeated.",

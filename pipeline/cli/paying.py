@@ -8,7 +8,7 @@ import click
 import orjson
 
 from pipeline.cli.doors import main, say
-from pipeline.cli.options import asked, sending, starting, variable, workspace
+from pipeline.cli.options import Number, asked, sending, starting, variable, workspace
 from pipeline.words import many
 from pipeline.workspace import Workspace
 
@@ -48,7 +48,7 @@ def plan(
 )
 @variable("PARTIAL", "--partial", is_flag=True, help="Collect what was sent, though not all was.")
 @variable("WAIT", "--wait", is_flag=True, help="Send on as jobs end, until all is sent.")
-@variable("POLL", "--poll", type=click.FloatRange(0), help="Seconds between polls; the provider's own without it.")
+@variable("POLL", "--poll", type=Number(0), help="Seconds between polls; the provider's own without it.")
 @click.option("--no-new-jobs", is_flag=True, help="Only check that every request has a job; never pay.")
 def submit(
     run: str,
@@ -65,24 +65,17 @@ def submit(
     from pipeline import plugins
     from pipeline.clock import Clock
     from pipeline.cost import Tariff
-    from pipeline.files import lock
-    from pipeline.submit import submit
+    from pipeline.sendall import sendall
     from pipeline.watch import Watch
 
-    ws, plugin, clock, wanted = Workspace.of(run, provider), plugins.provider(provider), Clock(), asked(**sending)
+    ws, plugin = Workspace.of(run, provider), plugins.provider(provider)
     tariff = Tariff(plugin, price_in, price_out)
-    watch = Watch(ws, plugin, clock, say, settle=settle, poll=poll, tariff=tariff)
-    while True:
-        with lock(ws.lock, "submit"):
-            done = submit(
-                ws, plugin, wanted, new_jobs=not no_new_jobs, tariff=tariff, settle=settle, clock=clock, say=say
-            )
-        if no_new_jobs or not (wait and done["waiting"]):
-            break
-        watch.until_one_ends()
+    watch = Watch(ws, plugin, Clock(), say, settle=settle, poll=poll, tariff=tariff)
+    done = sendall(watch, asked(**sending), wait=wait, new_jobs=not no_new_jobs)
     if not no_new_jobs:
         sent = f"{done['sent_now']:,} sent now" if done["sent_now"] else "nothing was sent"
         whole = f"{many(done['requests'], 'request')} in {many(len(done['jobs']), 'job')}"
-        left = f"; {done['unsent']:,} not sent yet" if done["unsent"] else ""
+        if done["unsent"]:
+            whole = f"{done['unsent']:,} of {many(done['requests'], 'request')} not sent yet"
         with_these = "" if provider == "together" else f" PROVIDER={provider}"
-        click.echo(f"{sent}; {whole}{left}; next: `make results{with_these}`, with the same variables")
+        click.echo(f"{sent}; {whole}; next: `make results{with_these}`, with the same variables")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import click
 
 from pipeline.cli.doors import main, say
-from pipeline.cli.options import money, starting, variable, workspace
+from pipeline.cli.options import Number, money, starting, variable, workspace
 from pipeline.errors import IncompleteError
 from pipeline.words import many
 from pipeline.workspace import Workspace
@@ -20,7 +20,7 @@ AGAIN = "`make submit RETRY=1` sends those without an answer again"
 @starting
 @money
 @variable("WAIT", "--wait", is_flag=True, help="Poll until every job has ended.")
-@variable("POLL", "--poll", type=click.FloatRange(0), help="Seconds between polls; the provider's own without it.")
+@variable("POLL", "--poll", type=Number(0), help="Seconds between polls; the provider's own without it.")
 @variable("STRICT", "--strict", is_flag=True, help="Exit 3 if a request has no answer.")
 def results(
     run: str,

@@ -1,0 +1,42 @@
+"""Submit; with `wait`, again and again as jobs end and make room, until all is sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.errors import Busy, UnfinishedError
+from pipeline.files import lock
+from pipeline.ledger import Ledger
+from pipeline.submit import Asked, submit
+from pipeline.watch import Watch
+
+
+def sendall(watch: Watch, asked: Asked, *, wait: bool = False, new_jobs: bool = True) -> dict[str, Any]:
+    """What `submit` returns, `sent_now` being all that this call sent.
+
+    The lock is held only to look and to send. With `wait`, what another command or the service is in the way of is
+    waited for too; whatever else `submit` raises ends it.
+    """
+    ws, before, quiet = watch.ws, _sent(watch), 0
+    while True:
+        try:
+            with lock(ws.lock, "submit"):
+                done = submit(
+                    ws, watch.provider, asked, new_jobs=new_jobs, tariff=watch.tariff, settle=watch.settle,
+                    clock=watch.clock, say=watch.say,
+                )  # fmt: skip
+            if not (wait and done["waiting"]):
+                return done | {"sent_now": _sent(watch) - before}
+            quiet = 0
+            watch.until_one_ends()
+        except (Busy, UnfinishedError) as error:
+            if not wait:
+                raise
+            watch.once(str(error))
+            quiet += 1
+            watch.pause(quiet)
+
+
+def _sent(watch: Watch) -> int:
+    """Requests in jobs that this run started; one that was taken over has no intent."""
+    return sum(receipt.requests for receipt in Ledger(watch.ws) if receipt.ref and receipt.intent)
