@@ -82,8 +82,8 @@ def _fields(text: str, path: str) -> dict[str, Any]:
         fields = yaml.safe_load(text) or {}
     except yaml.YAMLError as error:
         raise InputError(f"{path}: the front matter is not YAML: {clean(error)}") from None
-    if why := next(schemas.faults("prompt", fields), None):
-        raise InputError(f"{path}: front matter: {why}")
+    if not schemas.is_valid("prompt")(fields):
+        raise InputError(f"{path}: front matter: {next(schemas.faults('prompt', fields))}")
     return fields
 
 
