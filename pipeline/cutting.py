@@ -15,7 +15,7 @@ from pipeline.ledger import Ledger, Receipt, identity
 from pipeline.pool import cores
 from pipeline.provider import Limits, Provider
 from pipeline.shards import NONE, Counted
-from pipeline.survey import Key, Pending, Survey, requests
+from pipeline.survey import Key, Survey, requests
 from pipeline.tokens import count, tokenizer
 from pipeline.validate import Faults
 from pipeline.workspace import Workspace
@@ -37,12 +37,12 @@ def cut(
     return planned
 
 
-def by_model(pending: Mapping[bytes, Pending], keys: Iterable[bytes]) -> dict[str, set[bytes]]:
+def by_model(pending: Mapping[bytes, str], keys: Iterable[bytes]) -> dict[str, set[bytes]]:
     """The keys of what is pending, by the model that is asked; models in the order of the batch."""
     there, models = set(keys), defaultdict(set)
-    for asked, request in pending.items():
+    for asked, model in pending.items():
         if asked in there:
-            models[request.model].add(asked)
+            models[model].add(asked)
     return models
 
 

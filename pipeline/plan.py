@@ -14,7 +14,7 @@ from pipeline.provider import Limits, Price, Provider
 from pipeline.shards import Counted
 from pipeline.spent import committed, paid
 from pipeline.submit import Asked
-from pipeline.survey import Pending, Survey, approved, key, survey
+from pipeline.survey import Survey, approved, key, survey
 from pipeline.tokens import Tokenizer, tokenizer
 from pipeline.workspace import Workspace
 
@@ -84,7 +84,7 @@ def plan(ws: Workspace, provider: Provider, asked: Asked, tariff: Tariff, contex
     again = survey(ledger, provider, retry=True, **how) if ended and not asked.retry else found
     changed = {} if asked.replace else found.changed
 
-    def parts(pending: Mapping[bytes, Pending], keys: Iterable[bytes]) -> list[Part]:
+    def parts(pending: Mapping[bytes, str], keys: Iterable[bytes]) -> list[Part]:
         models = by_model(pending, keys)
         return [_part(ledger, provider, model, models[model], asked, tariff, context) for model in models]
 

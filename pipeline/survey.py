@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from sys import intern
-from typing import Any, NamedTuple
+from typing import Any
 
 from pipeline import shards
 from pipeline.answers import answered, asking
@@ -27,23 +27,18 @@ NAMED = 3  # custom_ids that a message names
 Key = Callable[[bytes, str], bytes]  # of a line and its model: requests with one key are sent once
 
 
-class Pending(NamedTuple):
-    """A request that no job has: its model, and the bytes of its line."""
-
-    model: str
-    size: int
-
-
 @dataclass
 class Survey:
-    """`pending` is by key. `changed` are the custom_ids of those that were sent with another body.
+    """What is to be sent.
 
+    `pending` are the models of the requests that no job has, by key; `changed` the custom_ids of those among them
+    that were sent with another body.
     `shared` are pairs of custom_ids: a request that is answered by another one's, and that one ("" if it was sent
     before). `unsent` counts requests outside of the sample.
     """
 
     total: int = 0
-    pending: dict[bytes, Pending] = field(default_factory=dict)
+    pending: dict[bytes, str] = field(default_factory=dict)
     changed: dict[bytes, str] = field(default_factory=dict)
     shared: int = 0
     twins: list[tuple[str, str]] = field(default_factory=list)
@@ -78,7 +73,7 @@ def survey(
         asked = of(line, model)
         if provider.custom_id(line) in names:
             candidates.append((name, asked))
-        _add(found, firsts, asked, name, Pending(intern(model), len(line)))
+        _add(found, firsts, asked, name, intern(model))
     if not each and found.pending:
         _share(found, ledger, provider, sent, of)
     if sample:
@@ -87,9 +82,9 @@ def survey(
     return found
 
 
-def _add(found: Survey, firsts: dict[bytes, str], asked: bytes, name: str, request: Pending) -> None:
+def _add(found: Survey, firsts: dict[bytes, str], asked: bytes, name: str, model: str) -> None:
     if asked not in found.pending:
-        found.pending[asked] = request
+        found.pending[asked] = model
         if len(firsts) < 100_000:  # names are for people: a few are enough
             firsts[asked] = name
         return
@@ -119,7 +114,7 @@ def _sample(found: Survey, sizes: list[tuple[int, bytes]], sample: int) -> None:
     fresh = (keys[at] for at in spread(len(keys)) if keys[at] in found.pending)
     chosen = set(islice(fresh, max(sample - len(sent), 0)))
     found.unsent = sum(asked not in chosen for asked in found.pending)
-    found.pending = {asked: request for asked, request in found.pending.items() if asked in chosen}
+    found.pending = {asked: model for asked, model in found.pending.items() if asked in chosen}
 
 
 def spread(count: int) -> Iterator[int]:
