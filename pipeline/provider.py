@@ -126,6 +126,7 @@ class Result:
     finish_reason: str | None = None
     model: str | None = None
     usage: Mapping[str, Any] | None = None
+    reasoning: str | None = None  # what the model thought before it answered; no part of `text`
     outcome: str = "error"  # what it is if not ok: also "expired" or "cancelled", where the row says so
     answer: Any = None
 

@@ -33,7 +33,7 @@ UNANSWERED = {
 def merge(
     ws: Workspace, ledger: Ledger, provider: Provider, tariff: Tariff, say: Callable[[str], None]
 ) -> Counter[str]:
-    """Write results.jsonl; returns how many requests had each outcome, "cut" among them.
+    """Write results.jsonl; returns how many requests had each outcome, and how many were "cut" or "refused".
 
     Raises IncompleteError for a request that no shard holds, unless submitted.json says that some were not sent.
     Memory: a few words per request.
@@ -49,6 +49,7 @@ def merge(
             row = _row(carried, *(found or (None, None)), provider, tariff.price(model))
             counts[row["outcome"]] += 1
             counts["cut"] += row["outcome"] == "ok" and row["finish_reason"] == "length"
+            counts["refused"] += _refused(row)
             if not schemas.is_valid("result")(row):
                 raise DamagedError(f"{ws.results}: {next(schemas.faults('result', row))}")
             out.write(orjson.dumps(row))
@@ -87,6 +88,7 @@ def _row(
         "outcome": outcome,
         "text": result.text,
         "answer": result.answer,
+        "reasoning": result.reasoning,
         "error": result.error,
         "finish_reason": result.finish_reason,
         "model": result.model,
@@ -100,6 +102,11 @@ def _row(
         "published": carried["published"],
         "metadata": carried["metadata"],
     }
+
+
+def _refused(row: dict[str, Any]) -> bool:
+    """Whether the model, or a filter behind it, would not answer."""
+    return row["finish_reason"] == "content_filter" or (row["error"] or {}).get("code") == "refusal"
 
 
 def _cost(result: Result, provider: Provider, price: Price) -> float | None:

@@ -38,7 +38,12 @@ def outcomes(ws: Workspace) -> Counter[str]:
 def total(counts: Counter[str]) -> str:
     """`298 requests: 290 ok, 8 error`."""
     parts = ", ".join(f"{counts[name]:,} {name}" for name in OUTCOMES if counts[name])
-    return f"{many(sum(counts[name] for name in OUTCOMES), 'request')}: {parts}"
+    return f"{many(rows(counts), 'request')}: {parts}"
+
+
+def rows(counts: Counter[str]) -> int:
+    """How many requests there are; "cut" and "refused" are counted beside their outcomes."""
+    return sum(counts[name] for name in OUTCOMES)
 
 
 OUTCOMES = ("ok", "error", "expired", "cancelled", "invalid", "missing", "unsent")

@@ -46,7 +46,7 @@ def read(line: bytes) -> dict:
 def _answer(custom_id: str | None, body: dict) -> Result:
     choice = as_dict(body["choices"][0]) if isinstance(body["choices"], list) else {}
     message = as_dict(choice.get("message"))
-    text = message.get("content")
+    thought, text = thinking(message.get("content"))
     ok = isinstance(text, str) and bool(text.strip())
     refusal = message.get("refusal")
     return Result(
@@ -56,8 +56,21 @@ def _answer(custom_id: str | None, body: dict) -> Result:
         error=None if ok else failure(refusal or "the answer has no text", "refusal" if refusal else "no_content"),
         finish_reason=as_text(choice.get("finish_reason")),
         model=as_text(body.get("model")),
+        reasoning=as_text(message.get("reasoning_content")) or as_text(message.get("reasoning")) or thought,
         usage=body["usage"] if isinstance(body.get("usage"), dict) and plain(body["usage"]) else None,
     )
+
+
+def thinking(text: object) -> tuple[str | None, object]:
+    """What open models think aloud, and the answer after it. A template may have opened the tag itself."""
+    if not isinstance(text, str) or "think>" not in text:
+        return None, text
+    thought, closed, answer = text.partition("</think>")
+    opened = thought.lstrip().startswith("<think>")
+    alone = closed and thought.endswith("\n") and answer.startswith("\n") and "<think>" not in thought
+    if not (opened or alone):
+        return None, text
+    return thought.lstrip().removeprefix("<think>").strip() or None, answer.lstrip()
 
 
 def _failure(row: dict, response: dict, body: dict) -> dict[str, Any]:

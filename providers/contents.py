@@ -68,7 +68,7 @@ def decode(line: bytes) -> Result:
         return Result(None, False, error=failure("the line is not a JSON object"))
     response = as_dict(row.get("response"))
     candidate = _first(response.get("candidates"))
-    text = _answer(candidate)
+    text, thought = _texts(candidate, False), _texts(candidate, True)
     ok = bool(text.strip())
     reason = as_text(candidate.get("finishReason"))
     return Result(
@@ -79,6 +79,7 @@ def decode(line: bytes) -> Result:
         finish_reason=FINISH.get(reason, reason.lower()) if reason else None,
         model=as_text(response.get("modelVersion")),
         usage=_usage(response.get("usageMetadata")),
+        reasoning=thought or None,
     )
 
 
@@ -223,11 +224,11 @@ SPECIAL = {
 # -- decoding ---------------------------------------------------------------------------------------
 
 
-def _answer(candidate: Mapping[str, Any]) -> str:
-    """The text of all parts that are not the model's thoughts."""
+def _texts(candidate: Mapping[str, Any], thoughts: bool) -> str:
+    """The text of all parts that are the model's thoughts, or of those that are not."""
     parts = as_dict(candidate.get("content")).get("parts")
     said = [as_dict(part) for part in (parts if isinstance(parts, list) else ())]
-    return "".join(as_text(part.get("text")) or "" for part in said if part.get("thought") is not True)
+    return "".join(as_text(part.get("text")) or "" for part in said if (part.get("thought") is True) == thoughts)
 
 
 def _failure(row: dict, response: dict, candidate: dict) -> dict[str, Any]:

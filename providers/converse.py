@@ -190,6 +190,8 @@ def _answer(name: str | None, answer: dict[str, Any]) -> Result:
     texts = [_dict(block).get("text") for block in blocks]
     text = "".join(part for part in texts if isinstance(part, str))
     ok, reason = bool(text.strip()), answer.get("stopReason")
+    thinking = [_dict(_dict(block).get("reasoningContent")).get("reasoningText") for block in blocks]
+    thoughts = [_dict(block).get("text") for block in thinking]
     return Result(
         name,
         ok,
@@ -197,6 +199,7 @@ def _answer(name: str | None, answer: dict[str, Any]) -> Result:
         error=None if ok else _error("the answer has no text", "no_content"),
         finish_reason=FINISHED.get(reason, reason) if isinstance(reason, str) else None,
         usage=_usage(_dict(answer.get("usage"))),
+        reasoning="\n\n".join(part for part in thoughts if isinstance(part, str)) or None,
     )
 
 

@@ -133,6 +133,7 @@ def _answer(name: str | None, message: dict) -> Result:
     blocks = message.get("content") if isinstance(message.get("content"), list) else []
     texts = [str(block.get("text") or "") for block in map(as_dict, blocks) if block.get("type") == "text"]
     text, reason = "".join(texts), message.get("stop_reason")
+    thoughts = [str(b.get("thinking") or "") for b in map(as_dict, blocks) if b.get("type") == "thinking"]
     ok = bool(text.strip()) and reason != "refusal"
     refused = {"message": text.strip() or "the answer was refused", "code": "refusal"}
     empty = {"message": "the answer has no text", "code": "no_content"}
@@ -144,6 +145,7 @@ def _answer(name: str | None, message: dict) -> Result:
         finish_reason=FINISH.get(reason, as_text(reason)) if isinstance(reason, str) else None,
         model=as_text(message.get("model")),
         usage=_usage(as_dict(message.get("usage"))),
+        reasoning="\n\n".join(filter(None, thoughts)) or None,
     )
 
 

@@ -10,12 +10,16 @@ from pipeline import prompt as prompts
 from pipeline.answer import Answer, answer, bare, strict
 from pipeline.errors import InputError, Unencodable
 from pipeline.prompt import Prompt
-from pipeline.provider import Result
-from pipeline.submit import Asked
+from pipeline.provider import Limits, Result
+from pipeline.status import rows
+from pipeline.submit import Asked, submit
+from pipeline.watch import Watch
+from providers import chat, contents, converse, messages
 from providers.bedrock import Bedrock
 from providers.gemini import Gemini
 from providers.together import Together
 from tests.conftest import batched, write_jsonl
+from tests.fakes import Fake, FakeTime, Service
 from tests.invoice import Till
 from tests.test_money import Run
 
@@ -25,6 +29,7 @@ SCHEMA = {
     "required": ["topics"],
     "additionalProperties": False,
 }
+RECORD = converse._record("a", "m")
 GOOD, BAD = '{"topics": ["rye"]}', '{"topics": ["rye", 7]}'
 
 
@@ -190,3 +195,60 @@ def test_a_failure_stays_the_failure_it_is():
 
 def test_bare():
     assert bare("{}") == "{}" and bare("```json\n{}\n```") == "{}" and bare("a ``` b") == "a ``` b"
+
+
+# ---- what is thought before it is said ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "reasoning", "text"),
+    [
+        ("<think>Rye?\nYes.</think>\n\nOats.", "Rye?\nYes.", "Oats."),
+        (" <think></think>Oats.", None, "Oats."),
+        ("Rye? Yes.\n</think>\n\nOats.", "Rye? Yes.", "Oats."),  # a template opened it
+        ("The tag </think> ends it.", None, "The tag </think> ends it."),
+        ("Write <think>\n</think>\n so.", None, "Write <think>\n</think>\n so."),
+        ("Oats.", None, "Oats."),
+    ],
+)
+def test_thoughts_of_open_models_are_kept_apart(said, reasoning, text):
+    row = {"custom_id": "a", "response": {"body": {"choices": [{"message": {"content": said}}]}}}
+    result = chat.decode(orjson.dumps(row))
+    assert (result.ok, result.reasoning, result.text) == (True, reasoning, text)
+
+
+def test_only_thoughts_are_no_answer():
+    row = {"custom_id": "a", "response": {"body": {"choices": [{"message": {"content": "<think>Rye? Or"}}]}}}
+    result = chat.decode(orjson.dumps(row))
+    assert (result.ok, result.reasoning, result.error["code"]) == (False, "Rye? Or", "no_content")
+
+
+@pytest.mark.parametrize(
+    ("decode", "row"),
+    [
+        (chat.decode, {"custom_id": "a", "response": {"body": {"choices": [
+            {"message": {"content": "Oats.", "reasoning_content": "Rye?"}}]}}}),
+        (chat.decode, {"custom_id": "a", "response": {"body": {"choices": [
+            {"message": {"content": "Oats.", "reasoning": "Rye?"}}]}}}),
+        (messages.decode, {"custom_id": "a", "result": {"type": "succeeded", "message": {"content": [
+            {"type": "thinking", "thinking": "Rye?"}, {"type": "text", "text": "Oats."}]}}}),
+        (contents.decode, {"key": "a", "response": {"candidates": [{"content": {"parts": [
+            {"text": "Rye?", "thought": True}, {"text": "Oats."}]}}]}}),
+        (converse.decode, {"recordId": RECORD, "modelOutput": {"output": {"message": {"content": [
+            {"reasoningContent": {"reasoningText": {"text": "Rye?"}}}, {"text": "Oats."}]}}}}),
+    ],
+)  # fmt: skip
+def test_thoughts_that_a_service_tells_apart(decode, row):
+    result = decode(orjson.dumps(row))
+    assert (result.ok, result.reasoning, result.text) == (True, "Rye?", "Oats.")
+
+
+def test_refusals_are_counted(run, ws):
+    said = {"a": {"refusal": "I will not."}, "b": {"content": "x"}}
+    service = Service(Limits(poll=(0.0, 0.0)))
+    service.answer = lambda name: {"custom_id": name, "response": {"body": {"choices": [
+        {"message": said[name], "finish_reason": "content_filter" if name == "b" else "stop"}]}}}  # fmt: skip
+    batched(ws, [write_jsonl(run.folder / "t.jsonl", [{"id": n, "text": n} for n in "ab"])], Prompt("m"))
+    submit(ws, Fake(service), clock=FakeTime().clock, say=lambda text: None)
+    counts = Watch(ws, Fake(service), FakeTime().clock, lambda text: None).results(True)
+    assert (counts["ok"], counts["error"], counts["refused"], rows(counts)) == (1, 1, 2, 2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import click
 
@@ -39,7 +39,7 @@ def results(
     from pipeline.ledger import Ledger
     from pipeline.progress import Progress
     from pipeline.spent import bill
-    from pipeline.status import money, total
+    from pipeline.status import money, rows, total
     from pipeline.watch import Watch
 
     ws = Workspace.of(run, provider)
@@ -54,8 +54,8 @@ def results(
         progress.end()
     click.echo(total(counts))
     click.echo(f"cost: {money(bill(Ledger(ws), tariff))}")
-    complete = counts["ok"] == sum(counts.values()) - counts["cut"]
-    for line in (plugin.caveat, _cut(counts["cut"]), _again(counts)):
+    complete = counts["ok"] == rows(counts)
+    for line in (plugin.caveat, *_odd(counts), _again(counts)):
         if line:
             click.echo(line)
     if strict:
@@ -63,14 +63,19 @@ def results(
 
 
 def _again(counts: Mapping[str, int]) -> str:
+    from pipeline.status import rows
+
     if counts["unsent"]:
         return "`make submit` sends those that were not sent yet"
-    failed = sum(counts.values()) - counts["cut"] - counts["ok"]
-    return f"{AGAIN}, and pays for them" if failed else ""
+    return "" if counts["ok"] == rows(counts) else f"{AGAIN}, and pays for them"
 
 
-def _cut(count: int) -> str:
-    return f"cut at max_tokens (finish_reason length): {many(count, 'answer')}" if count else ""
+def _odd(counts: Mapping[str, int]) -> Iterator[str]:
+    """What is counted beside the outcomes, and worth a look."""
+    if counts["cut"]:
+        yield f"cut at max_tokens (finish_reason length): {many(counts['cut'], 'answer')}"
+    if counts["refused"]:
+        yield f"refused by the model or a filter: {many(counts['refused'], 'request')}"
 
 
 def _strict(text: str, complete: bool) -> None:
@@ -86,14 +91,14 @@ def status(run: str, provider: str, price_in: float | None, price_out: float | N
     """Say where every job stands, what it cost, and what to type next (free, no network)."""
     from pipeline import plugins
     from pipeline.cost import Tariff
-    from pipeline.status import outcomes, status, total
+    from pipeline.status import outcomes, rows, status, total
 
     ws = Workspace.of(run, provider)
     for line in status(ws, lambda: Tariff(plugins.provider(provider), price_in, price_out)):
         click.echo(line)
     if strict:
         counts = outcomes(ws)
-        _strict(total(counts), counts["ok"] == sum(counts.values()))
+        _strict(total(counts), counts["ok"] == rows(counts))
 
 
 @main.command()
