@@ -585,3 +585,42 @@ def test_any_file_at_length(data, name, tmp_path_factory):
 
 def test_unreadable_is_an_error_of_the_input():
     assert Unreadable("x").code == 2
+
+
+def test_the_answers_of_a_run_are_the_transcripts_of_the_next(run, tmp_path):
+    row = {"id": "a", "custom_id": "a", "outcome": "ok", "text": "A summary.", "sent_as": None, "job": "j",
+           "title": "Rye", "metadata": {"guest": "Lena"}, "usage": {}, "error": None}  # fmt: skip
+    folder = tmp_path / "data" / "runs" / "first" / "openai"
+    folder.mkdir(parents=True)
+    write_jsonl(folder / "results.jsonl", [row, row | {"id": "b", "outcome": "error", "text": None}])
+    code, _, err = run("transcripts", "--transcripts", "run:first", "--run", "second")
+    assert (code, "results.jsonl:2: $.outcome: error, so there is no answer to read" in err) == (2, True)
+    assert run("transcripts", "--transcripts", "run:first", "--run", "second", "--errors", "skip")[0] == 0
+    (made,) = read_jsonl(tmp_path / "data/runs/second/together/transcripts.jsonl")
+    assert (made["id"], made["text"], made["title"], made["metadata"]) == (
+        "a",
+        "A summary.",
+        "Rye",
+        {"guest": "Lena"},
+    )
+    (tmp_path / "data/runs/first/groq").mkdir()
+    write_jsonl(tmp_path / "data/runs/first/groq/results.jsonl", [row])
+    assert run("transcripts", "--transcripts", "run:first/groq", "--run", "second")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("run:none", "run:none: that run has no results; `make results RUN=none` collects them"),
+        ("run:two", "several providers answered in that run; name one: run:two/a or run:two/b"),
+        ("run:two/c", "that run has no results"),
+        ("run:../x", "RUN='..' is no name"),
+        ("run:two/together", "a run cannot read its own answers; choose another RUN="),
+    ],
+)
+def test_a_run_that_cannot_be_read_is_named(words, message, run, tmp_path):
+    for provider in ("a", "b", *(["together"] if "together" in words else [])):
+        (tmp_path / "data/runs/two" / provider).mkdir(parents=True)
+        write_jsonl(tmp_path / "data/runs/two" / provider / "results.jsonl", [{"id": "a"}])
+    code, _, err = run("transcripts", "--transcripts", words, "--run", "two")
+    assert (code, message in err) == (2, True), err

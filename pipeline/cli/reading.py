@@ -11,6 +11,7 @@ import click
 
 from pipeline.cli.doors import main, say
 from pipeline.cli.options import asking, reading, verbose, workers, workspace
+from pipeline.errors import InputError
 from pipeline.words import many
 from pipeline.workspace import Workspace
 
@@ -36,7 +37,7 @@ def settings(
     for name in ("prompt", "template", "answer"):
         asking[name] = Path(asking[name]) if asking[name] else ""
     asking["local_model"] = os.environ.get("LOCAL_MODEL", "")
-    settings(ws, reading, asking, _paths(files, reading.transcripts))
+    settings(ws, reading, asking, _paths(ws, files, reading.transcripts))
 
 
 @main.command()
@@ -59,7 +60,7 @@ def transcripts(
 
     ws = Workspace.of(run, provider)
     reading = _reading(ws, words, encoding, errors)
-    paths = _paths(files, reading.transcripts)
+    paths = _paths(ws, files, reading.transcripts)
     with lock(ws.lock, "transcripts"):
         _ingest(ws, paths, reading.encoding, reading.errors == "skip", workers, verbose)
 
@@ -128,8 +129,9 @@ def validate(
     from pipeline.check import check
     from pipeline.pool import cores
 
-    reading = _reading(Workspace.of(run, provider), words, encoding, errors)
-    for line in check(_paths(files, reading.transcripts), kind, reading.encoding, workers or cores()):
+    ws = Workspace.of(run, provider)
+    reading = _reading(ws, words, encoding, errors)
+    for line in check(_paths(ws, files, reading.transcripts), kind, reading.encoding, workers or cores()):
         click.echo(line)
 
 
@@ -141,10 +143,13 @@ def _reading(ws: Workspace, words: str, encoding: str, errors: str | None) -> An
     return Reading(words, known(encoding), errors or "").recalled(ws)
 
 
-def _paths(files: tuple[Path, ...], words: str) -> list[Path]:
+def _paths(ws: Workspace, files: tuple[Path, ...], words: str) -> list[Path]:
     from pipeline.transcripts.paths import paths
 
-    return list(files) or paths(words)
+    found = list(files) or paths(words)
+    if ws.results in found:
+        raise InputError(f"{words}: a run cannot read its own answers; choose another RUN=")
+    return found
 
 
 def _ingest(

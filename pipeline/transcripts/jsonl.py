@@ -13,6 +13,9 @@ from pipeline.transcripts.outcome import Outcome
 from pipeline.transcripts.reading import join, segment, tidy
 from pipeline.validate import values
 
+RESULT = {"id", "custom_id", "outcome", "sent_as", "job", "text"}
+TAKEN = ("id", "text", "title", "show", "published", "metadata")  # of a result: its answer is the text
+
 
 def read(stream: BinaryIO, path: str) -> Iterator[Outcome]:
     """An outcome for each line that is not blank; an empty file is a fault."""
@@ -27,6 +30,10 @@ def read(stream: BinaryIO, path: str) -> Iterator[Outcome]:
 
 def outcome(value: Any, where: str, path: str, said: set[str]) -> Outcome:
     """The record made whole: its own names, a text, a source. `said` holds the aliases named already."""
+    if isinstance(value, dict) and value.keys() >= RESULT:  # a line of another run's results
+        if value["outcome"] != "ok":
+            return Outcome(where, faults=[f"$.outcome: {value['outcome']}, so there is no answer to read"])
+        value = {name: value[name] for name in TAKEN if value.get(name) is not None}
     record, read_as = renamed(value) if isinstance(value, dict) else (value, {})
     if not schemas.is_valid("transcript")(record):
         return Outcome(where, faults=list(schemas.faults("transcript", record)))

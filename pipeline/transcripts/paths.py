@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.errors import InputError
+from pipeline.workspace import Workspace
 
 PACKED = (".gz", ".zst")
 TEXT = (".txt", ".text", ".md", ".markdown", ".html", ".htm", ".docx")
@@ -39,10 +40,25 @@ def paths(words: str) -> list[Path]:
 def _expand(name: str) -> list[str]:
     if Path(name).exists():
         return [name]
+    if name.startswith("run:"):
+        return [_results(name)]
     found = sorted(glob.glob(name))  # noqa: PTH207 (absolute patterns too)
     if not found:
         raise InputError(f"{name}: no such file or folder; name it in TRANSCRIPTS=")
     return found
+
+
+def _results(word: str) -> str:
+    """The answers of another run, `run:NAME` or, where several providers answered, `run:NAME/PROVIDER`."""
+    run, _, provider = word.removeprefix("run:").partition("/")
+    root = Workspace.of(run, provider or "any").root.parent  # refuses what is no name
+    found = [path for path in sorted(root.glob("*/results.jsonl")) if provider in ("", path.parent.name)]
+    if not found:
+        raise InputError(f"{word}: that run has no results; `make results RUN={run}` collects them")
+    if len(found) > 1:
+        names = " or ".join(f"run:{run}/{path.parent.name}" for path in found)
+        raise InputError(f"{word}: several providers answered in that run; name one: {names}")
+    return str(found[0])
 
 
 def sources(inputs: list[Path], passed: Counter[str] | None = None) -> Iterator[tuple[str, str]]:
