@@ -8,7 +8,7 @@ from pipeline.cost import Tariff
 from pipeline.errors import SpendError
 from pipeline.ledger import Ledger, Receipt
 from pipeline.provider import Limits, Provider
-from pipeline.spent import committed, expected
+from pipeline.spent import Lessons, committed, expected
 from pipeline.words import dollars, many
 
 HOW = "raise BUDGET, lower MAX_TOKENS, or try SAMPLE=5 first"
@@ -40,8 +40,8 @@ def queue(ledger: Ledger, receipt: Receipt, limits: Limits, tariff: Tariff) -> s
     if not limits.max_enqueued_tokens or not running:
         return ""
     waiting = [other for other in running if other.model == receipt.model]
-    there = sum(expected((), other, tariff).input_most for other in waiting)
-    if there + expected((), receipt, tariff).input_most > limits.max_enqueued_tokens:
+    there = sum(expected(other, tariff).input_most for other in waiting)
+    if there + expected(receipt, tariff).input_most > limits.max_enqueued_tokens:
         return f"{there:,} of {limits.max_enqueued_tokens:,} tokens of {receipt.model} wait there"
     return ""
 
@@ -52,7 +52,8 @@ def afford(ledger: Ledger, waiting: list[Receipt], tariff: Tariff, bounds: Bound
         return
     every = list(ledger)
     so_far = committed(every, tariff)
-    prices = [expected(every, receipt, tariff).cost_most for receipt in waiting]
+    lessons = Lessons(every)
+    prices = [expected(receipt, tariff, lessons).cost_most for receipt in waiting]
     if so_far is None or None in prices:
         models = sorted({receipt.model for receipt in waiting})
         raise SpendError(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.answers import decoded
-from pipeline.cost import Estimate, Tariff, calibration, cost, estimate, full, used
+from pipeline.cost import Calibration, Estimate, Tariff, calibration, cost, estimate, full, used
 from pipeline.ledger import Ledger, Receipt
 from pipeline.provider import Price, Provider
 from pipeline.tokens import tokenizer
@@ -35,11 +35,23 @@ def _usage(ledger: Ledger, receipt: Receipt, provider: Provider, price: Price) -
     return total
 
 
-def expected(receipts: Iterable[Receipt], receipt: Receipt, tariff: Tariff) -> Estimate:
-    """What a shard is estimated to cost, by what `receipts` taught. Not known without a count of its tokens."""
+class Lessons(dict):
+    """What receipts taught of each model, worked out when it is asked for."""
+
+    def __init__(self, receipts: Iterable[Receipt]) -> None:
+        super().__init__()
+        self._receipts = list(receipts)
+
+    def __missing__(self, model: str) -> Calibration:
+        self[model] = calibration(self._receipts, model)
+        return self[model]
+
+
+def expected(receipt: Receipt, tariff: Tariff, lessons: Lessons | None = None) -> Estimate:
+    """What a shard is estimated to cost; without lessons, as before the first answer."""
     if receipt.tokens is None:
         return Estimate(receipt.requests, cost=None, cost_most=None, full=None)
-    learned = calibration(receipts, receipt.model)
+    learned = Calibration() if lessons is None else lessons[receipt.model]
     margin = tokenizer(receipt.model).margin
     return estimate(receipt.requests, receipt.tokens, tariff.price(receipt.model), margin, learned)
 
@@ -55,12 +67,12 @@ def paid(receipt: Receipt, price: Price) -> float | None:
 
 def committed(receipts: list[Receipt], tariff: Tariff) -> float | None:
     """US dollars that a run has cost at most: of jobs without counts, and of second jobs, the upper end counts."""
-    total = 0.0
+    total, lessons = 0.0, Lessons(receipts)
     for receipt in receipts:
         if receipt.unstarted:
             continue
         real = paid(receipt, tariff.price(receipt.model)) if receipt.settled else None
-        most = expected(receipts, receipt, tariff).cost_most
+        most = expected(receipt, tariff, lessons).cost_most
         parts = [most if real is None else real, *[most] * len(receipt.duplicates)]
         if None in parts:
             return None
@@ -93,7 +105,7 @@ def bill(ledger: Ledger, tariff: Tariff) -> Bill:
         full=_sum(
             full(price, usage["input"], usage["output"]) for price, usage in zip(prices, usages, strict=True)
         ),
-        estimate=sum((expected((), receipt, tariff) for receipt in ended), Estimate()),
+        estimate=sum((expected(receipt, tariff) for receipt in ended), Estimate()),
         input=sum(usage["input"] for usage in usages),
         output=sum(usage["output"] for usage in usages),
         jobs=len(ended),

@@ -72,6 +72,7 @@ FAMILIES = {
 }
 
 
+@cache
 def tokenizer(model: str) -> Tokenizer:
     """What counts for a model, by its name; a tokenizer without family where nothing was measured."""
     found = (row for pattern, row in FAMILIES.items() if re.search(pattern, model.lower()))

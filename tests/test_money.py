@@ -145,7 +145,7 @@ def test_jobs_that_run_and_answers_without_a_count_cost_at_most(run):
     run.submit()
     (receipt,) = Ledger(run.ws)
     tariff = Tariff(run.provider)
-    most = expected((), receipt, tariff).cost_most
+    most = expected(receipt, tariff).cost_most
     assert committed([receipt], tariff) == most > run.till.total()
     assert committed([replace(receipt, duplicates=["job-2"])], tariff) == 2 * most
     run.till.ending = "completed"
