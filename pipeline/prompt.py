@@ -36,12 +36,15 @@ class Prompt:
     line: int = 1
     answer: Answer | None = None
     formal: bool = True
+    shots: tuple[Mapping[str, str], ...] = ()  # examples: {"user", "assistant"}
 
     def body(self, transcript: Mapping[str, Any]) -> dict[str, Any]:
         """The chat-completions body: model, messages, max_tokens, then what the user added."""
         words = self.answer.words if self.answer and not self.formal else ""
         system = "\n\n".join(filter(None, [self.system, words]))
         messages = [{"role": "system", "content": system}] if system else []
+        for shot in self.shots:
+            messages += [{"role": role, "content": shot[role]} for role in ("user", "assistant")]
         messages.append({"role": "user", "content": self.fill(transcript)})
         form = {"response_format": self.answer.form} if self.answer and self.formal else {}
         return {"model": self.model, "messages": messages, "max_tokens": self.max_tokens, **self.fields, **form}
@@ -79,7 +82,8 @@ def prompt(
     if structured and "response_format" in said:
         raise InputError("EXTRA may not set response_format beside ANSWER, which does")
     most = max_tokens or front.get("max_tokens", MAX_TOKENS)
-    made = Prompt(model, file.system, text, most, said, where, line, structured)
+    shots = tuple(front.get("shots", ()))
+    made = Prompt(model, file.system, text, most, said, where, line, structured, shots=shots)
     made.fill  # noqa: B018 (a template that is none is said here)
     return made
 

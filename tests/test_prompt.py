@@ -9,6 +9,10 @@ from pipeline.errors import InputError
 from pipeline.prompt import prompt
 from pipeline.template import template
 from pipeline.timed import timed
+from providers.anthropic import Anthropic
+from providers.bedrock import Bedrock
+from providers.gemini import Gemini
+from providers.together import Together
 from tests.conftest import ROOT, read_jsonl, write_jsonl
 
 TALK = {"id": "a", "title": "Rye", "text": "words", "metadata": {"guest": "Lena"}, "speakers": ["A", "B"]}
@@ -169,3 +173,24 @@ def test_preview_is_the_request(run, tmp_path):
     assert said.encode().startswith(b'{"custom_id":"b-c-') and said.endswith('"model":"m"}}\n')
     code, _, err = run("preview", "--id", "nobody")
     assert (code, "no transcript has the id 'nobody'" in err) == (2, True)
+
+
+SHOTS = "shots:\n- user: Oats are up.\n  assistant: oats\n- {user: So is rye., assistant: rye}\n"
+
+
+@pytest.mark.parametrize("provider", [Together(), Anthropic(), Gemini(), Bedrock()], ids=lambda one: one.name)
+def test_shots_stand_before_the_transcript(provider, tmp_path):
+    path = saved(tmp_path, f"---\n{SHOTS}---\nBe brief.")
+    body = prompt(path, model="m").body(TALK)
+    assert [(message["role"], message["content"]) for message in body["messages"]] == [
+        ("system", "Be brief."), ("user", "Oats are up."), ("assistant", "oats"), ("user", "So is rye."),
+        ("assistant", "rye"), ("user", "words"),
+    ]  # fmt: skip
+    line = provider.encode({"custom_id": "a", "body": body}).decode()
+    at = [line.index(f'"{text}"') for text in ("Oats are up.", "oats", "So is rye.", "rye", "words")]
+    assert at == sorted(at)
+
+
+def test_a_shot_has_both_sides(tmp_path):
+    with pytest.raises(InputError, match=r"front matter: \$\.shots\[0\]: 'assistant' is a required property"):
+        prompt(saved(tmp_path, "---\nshots: [{user: x}]\n---\nBe brief."), model="m")
