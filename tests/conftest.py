@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import socket
 from pathlib import Path
 
@@ -22,6 +23,11 @@ PLUGINS = {
 }  # fmt: skip
 OF_A_SERVICE = re.compile(r"[A-Z_]+_(?:API_KEY|BASE_URL)|(?:AWS|BEDROCK)_.*")
 ROOT = Path(__file__).parent.parent
+
+# Most of what the tests wait for is fsync. In memory it is free, where there is room for the largest of them.
+MEMORY = Path("/dev/shm")
+if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 4 << 30:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
 @pytest.fixture(autouse=True)
