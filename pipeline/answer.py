@@ -44,7 +44,7 @@ class Answer:
         except orjson.JSONDecodeError as error:
             cut = "the answer was cut at max_tokens" if result.finish_reason == "length" else "not JSON"
             return self._invalid(result, f"{cut}: {error.msg} at character {error.pos}")
-        if self._fits(value):
+        if self.fits(value):
             return replace(result, answer=value)
         return self._invalid(result, next(self._faults(value), "it does not fit the schema"))
 
@@ -52,7 +52,8 @@ class Answer:
         return replace(result, ok=False, outcome="invalid", error={"message": clean(why), "code": "invalid"})
 
     @cached_property
-    def _fits(self) -> Callable[[Any], bool]:
+    def fits(self) -> Callable[[Any], bool]:
+        """Whether a value fits."""
         import jsonschema_rs
 
         return jsonschema_rs.Draft202012Validator(self.schema).is_valid
@@ -101,7 +102,12 @@ def answer(given: Any, where: str) -> Answer:
         raise InputError(f"{where}: no JSON Schema: {error.json_path}: {clean(error.message, 160)}") from None
     if far := [ref for ref in _refs(given) if not ref.startswith("#")]:
         raise InputError(f"{where}: $ref {clean(far[0], 80)!r} is not in the file itself; put it under $defs")
-    return Answer(given)
+    made = Answer(given)
+    try:
+        made.fits({})
+    except Exception as error:  # a $ref to nowhere, a pattern that is none: told by its compiler alone
+        raise InputError(f"{where}: no JSON Schema: {clean(error, 160)}") from None
+    return made
 
 
 def _read(path: str) -> Any:

@@ -37,9 +37,8 @@ def decoded(ledger: Ledger, receipt: Receipt, provider: Provider) -> Iterator[Re
                 yield provider.decode(line)
 
 
-def answered(ledger: Ledger, receipt: Receipt, provider: Provider) -> set[str]:
-    """The custom_ids of a shard that have an answer, and a valid one."""
-    read = reader(ledger.ws, provider)
+def answered(ledger: Ledger, receipt: Receipt, read: Read) -> set[str]:
+    """The custom_ids of a shard that have an answer, as `read` sees it."""
     with ExitStack() as stack:
         results = map(read, _open(ledger, receipt, stack) or ())
         return {result.custom_id for result in results if result.ok and result.custom_id}

@@ -83,7 +83,7 @@ def _fields(text: str, path: str) -> dict[str, Any]:
     except yaml.YAMLError as error:
         raise InputError(f"{path}: the front matter is not YAML: {clean(error)}") from None
     if not schemas.is_valid("prompt")(fields):
-        raise InputError(f"{path}: front matter: {next(schemas.faults('prompt', fields))}")
+        raise InputError(f"{path}: front matter: {next(schemas.faults('prompt', fields), 'a number that is none')}")
     return fields
 
 

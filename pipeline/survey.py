@@ -14,7 +14,7 @@ from sys import intern
 from typing import Any
 
 from pipeline import shards
-from pipeline.answers import answered, asking
+from pipeline.answers import answered, asking, reader
 from pipeline.errors import InputError, Unencodable
 from pipeline.files import BUFFER
 from pipeline.ledger import Ledger, Receipt, identity
@@ -59,7 +59,7 @@ def survey(
     With `sample`, only what is in the sample is pending. Raises InputError with all that cannot be sent.
     """
     of, found = key(provider, each), Survey()
-    sent, names = _sent(ledger, provider, retry)
+    sent, names, tried = _sent(ledger, provider, retry)
     candidates: list[tuple[str, bytes]] = []  # whose custom_id was sent
     sizes: list[tuple[int, bytes]] = []
     firsts: dict[bytes, str] = {}  # custom_ids of pending requests that may be named
@@ -71,7 +71,7 @@ def survey(
         if identity(line) in sent:
             continue
         asked = of(line, model)
-        if provider.custom_id(line) in names:
+        if provider.custom_id(line) in names and identity(line) not in tried:
             candidates.append((name, asked))
         _add(found, firsts, asked, name, intern(model))
     if not each and found.pending:
@@ -164,19 +164,28 @@ def requests(ws: Workspace, provider: Provider, faults: Faults) -> Iterator[tupl
                 yield number, request, line
 
 
-def _sent(ledger: Ledger, provider: Provider, retry: bool) -> tuple[set[bytes], set[str]]:
-    """Identities and custom_ids of all requests that were started. With `retry`, less those that failed."""
-    keys, names = set(), set()
+def _sent(ledger: Ledger, provider: Provider, retry: bool) -> tuple[set[bytes], set[str], set[bytes]]:
+    """Identities and custom_ids of all requests that were started.
+
+    With `retry`, less those that failed. One whose answer was not valid is sent again only as it was: it is
+    `tried`, and its custom_id stays, since under another schema it is another request, and paid.
+    """
+    keys, names, tried = set(), set(), set()
     for receipt in ledger:
         if receipt.unstarted:
             continue
-        ok = answered(ledger, receipt, provider) if retry and receipt.settled else None
+        again = retry and receipt.settled
+        valid = answered(ledger, receipt, reader(ledger.ws, provider)) if again else None
+        came = answered(ledger, receipt, provider.decode) if again else None
         for line in ledger.lines(receipt):
             name = provider.custom_id(line)
-            if ok is None or name in ok:
+            if valid is None or name in valid:
                 keys.add(identity(line))
+            elif name in came:
+                tried.add(identity(line))
+            if came is None or name in came:
                 names.add(name)
-    return keys, names
+    return keys, names, tried
 
 
 def approved(

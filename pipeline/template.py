@@ -12,6 +12,8 @@ from pipeline.timed import timed
 FIELDS = ("id", "title", "show", "episode", "published", "language", "duration", "speakers", "text")
 NAMES = (*FIELDS, "timed", "metadata")  # the user's own fields reach a prompt only as `metadata.guest`
 
+PROBE = "oats and barley"  # words of a transcript that is none
+
 Template = Callable[[Mapping[str, Any]], str]
 
 
@@ -26,7 +28,7 @@ def template(text: str, where: str, first: int = 1) -> Template:
     names = _names(text, where, first)
     if not names & {"text", "timed"}:
         raise InputError(f"{where}: the template has no {{{{ text }}}}, so no transcript would be sent; add it")
-    made = _engine().from_string(text)
+    made = _compiled(text, where, first)
 
     def fill(transcript: Mapping[str, Any]) -> str:
         fields = {name: transcript.get(name) for name in FIELDS}
@@ -35,7 +37,17 @@ def template(text: str, where: str, first: int = 1) -> Template:
             fields["timed"] = timed(transcript)
         return _filled(made, fields, where)
 
+    if not _sends(fill):
+        raise InputError(f"{where}: its {{{{ text }}}} comes to nothing, so no transcript would be sent")
     return fill
+
+
+def _sends(fill: Template) -> bool:
+    """Whether a transcript's words come through; True where only a real one can tell."""
+    try:
+        return PROBE in fill({"id": "a", "title": "a", "speakers": ["a"], "text": PROBE, "metadata": {}}).casefold()
+    except InputError:
+        return True
 
 
 def _filled(made: Any, fields: Mapping[str, Any], where: str) -> str:
@@ -43,6 +55,15 @@ def _filled(made: Any, fields: Mapping[str, Any], where: str) -> str:
         return made.render(fields)
     except Exception as error:  # whatever an expression of the user's does
         raise InputError(f"{where}: {fields['id']}: {error}") from None
+
+
+def _compiled(text: str, where: str, first: int) -> Any:
+    from jinja2 import TemplateSyntaxError
+
+    try:
+        return _engine().from_string(text)
+    except TemplateSyntaxError as error:  # a filter or a test that is none
+        raise InputError(f"{where}:{first + error.lineno - 1}: {error.message}") from None
 
 
 def _names(text: str, where: str, first: int) -> set[str]:

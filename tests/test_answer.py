@@ -87,6 +87,9 @@ def test_another_schema_is_another_request(run):
     run.batch({"a": "oats"}, schema=SCHEMA | {"description": "new"})
     with pytest.raises(Exception, match="already submitted with another body"):
         run.submit()
+    with pytest.raises(Exception, match="already submitted with another body"):
+        run.submit(Asked(retry=True))  # the old answer is good under the schema that asked for it
+    assert len(run.till.jobs) == 1
 
 
 # ---- how it is asked for ------------------------------------------------------------------------
@@ -141,6 +144,7 @@ def test_the_variable_and_the_front_matter(tmp_path, run):
         ("{", r"s\.json:1: not JSON"),
         ("[]", "a JSON object"),
         ('{"type": "objekt"}', r"s\.json: no JSON Schema: \$\.type: 'objekt' is not"),
+        ('{"$ref": "#/$defs/none"}', "no JSON Schema: .*none"),
         ('{"$ref": "https://host/x.json"}', r"\$ref 'https://host/x\.json' is not in the file itself"),
     ],
 )

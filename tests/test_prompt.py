@@ -85,6 +85,10 @@ def test_parts_that_may_be_missing(text, system, user, tmp_path):
         ("---\nabout: x\n---\nx\n---\n{{ text }} {{ 7 + }}", r"p\.md:6: "),
         ("x\n---\n{% if text %}", r"p\.md:3: "),
         ("x\n---\nno transcript", "the template has no {{ text }}"),
+        ("x\n---\n{{ text | nofilter }}", r"p\.md:3: No filter named 'nofilter'"),
+        ("x\n---\n{% if false %}{{ text }}{% endif %}hello", "comes to nothing, so no transcript would be sent"),
+        ("x\n---\n{{ text.__class__ }} hello", "comes to nothing"),
+        ("---\ntemperature: .nan\n---\nx", r"front matter: "),
     ],
 )
 def test_what_is_wrong_is_named(text, message, tmp_path):
