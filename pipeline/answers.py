@@ -29,19 +29,21 @@ def reader(ws: Workspace, provider: Provider) -> Read:
     return lambda line: expected.checked(provider.decode(line))
 
 
-def decoded(ledger: Ledger, receipt: Receipt, provider: Provider) -> Iterator[Result]:
+def decoded(ledger: Ledger, receipt: Receipt, read: Read) -> Iterator[Result]:
     """Each line of a shard's output."""
     with ExitStack() as stack:
         for line in _open(ledger, receipt, stack) or ():
             if line.strip():
-                yield provider.decode(line)
+                yield read(line)
 
 
-def answered(ledger: Ledger, receipt: Receipt, read: Read) -> set[str]:
-    """The custom_ids of a shard that have an answer, as `read` sees it."""
-    with ExitStack() as stack:
-        results = map(read, _open(ledger, receipt, stack) or ())
-        return {result.custom_id for result in results if result.ok and result.custom_id}
+def answered(ledger: Ledger, receipt: Receipt, read: Read) -> tuple[set[str], set[str]]:
+    """The custom_ids of a shard that have a valid answer, and of those that have one which is not."""
+    valid, invalid = set(), set()
+    for result in decoded(ledger, receipt, read):
+        if result.custom_id and (result.ok or result.outcome == "invalid"):
+            (valid if result.ok else invalid).add(result.custom_id)
+    return valid, invalid
 
 
 def asking(provider: Provider, line: bytes, model: str) -> bytes:

@@ -10,10 +10,9 @@ import orjson
 
 from pipeline import prompt_file, shards
 from pipeline.errors import InputError, clean
-from pipeline.files import BUFFER
 from pipeline.provider import Provider
+from pipeline.results import indexed
 from pipeline.tokens import count
-from pipeline.validate import Faults, records
 from pipeline.workspace import Workspace
 
 
@@ -41,13 +40,9 @@ def preview(ws: Workspace, provider: Provider, wanted: str, as_json: bool) -> It
 def _request(ws: Workspace, wanted: str) -> dict[str, Any]:
     if not ws.batch.exists():
         raise InputError(f"{ws.batch}: no such file; run `make batch`")
-    faults = Faults()
-    with ws.index.open("rb", buffering=BUFFER) as index:
-        for _, request in records(ws.batch, "request", faults):
-            carried = orjson.loads(index.readline() or b"{}")
-            if wanted in ("", request["custom_id"], carried.get("id")):
-                return request
-    faults.check("run `make -B batch`")
+    for request, carried in indexed(ws):
+        if wanted in ("", request["custom_id"], carried["id"]):
+            return request
     raise InputError(f"no transcript has the id {wanted!r}; `make preview` without ID shows the first")
 
 

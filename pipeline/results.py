@@ -42,8 +42,9 @@ def merge(
     counts: Counter[str] = Counter()
     with atomic(ws.results) as out, ExitStack() as stack:
         answers = Answers(ledger, provider, say, stack)
-        for line, model, carried in _batch(ws, provider):
-            found = answers.find(line, model)
+        for request, carried in indexed(ws):
+            model = request["body"]["model"]
+            found = answers.find(shards.encode(provider, request), model)
             if not (found or unsent):
                 raise IncompleteError("requests of the batch were never submitted; run `make submit` to send them")
             row = _row(carried, *(found or (None, None)), provider, tariff.price(model))
@@ -57,8 +58,8 @@ def merge(
     return counts
 
 
-def _batch(ws: Workspace, provider: Provider) -> Iterator[tuple[bytes, str, dict[str, Any]]]:
-    """Line and model of each request of the batch, and what its result carries over from the transcript."""
+def indexed(ws: Workspace) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Each request of the batch, and what its result carries over from the transcript."""
     faults = Faults()
     advice = "run `make -B batch`"
     if not ws.index.exists():
@@ -68,7 +69,7 @@ def _batch(ws: Workspace, provider: Provider) -> Iterator[tuple[bytes, str, dict
             carried = orjson.loads(index.readline() or b"{}")
             if carried.get("custom_id") != request["custom_id"]:
                 raise DamagedError(f"{ws.index} does not belong to {ws.batch}; {advice}")
-            yield shards.encode(provider, request), request["body"]["model"], carried
+            yield request, carried
     faults.check(advice)
 
 

@@ -22,7 +22,7 @@ def counted(ledger: Ledger, receipt: Receipt, provider: Provider, tariff: Tariff
 
 def _usage(ledger: Ledger, receipt: Receipt, provider: Provider, price: Price) -> dict[str, Any]:
     total = {"rows": 0, "input": 0, "output": 0, "cost": 0.0, "answers": 0, "uncounted": 0}
-    for result in decoded(ledger, receipt, provider):
+    for result in decoded(ledger, receipt, provider.decode):
         total["answers"] += result.ok
         if (tokens := used(result.usage)) is None:
             total["uncounted"] += result.ok

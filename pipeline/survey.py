@@ -170,20 +170,19 @@ def _sent(ledger: Ledger, provider: Provider, retry: bool) -> tuple[set[bytes], 
     With `retry`, less those that failed. One whose answer was not valid is sent again only as it was: it is
     `tried`, and its custom_id stays, since under another schema it is another request, and paid.
     """
-    keys, names, tried = set(), set(), set()
+    keys, names, tried, read = set(), set(), set(), reader(ledger.ws, provider)
     for receipt in ledger:
         if receipt.unstarted:
             continue
         again = retry and receipt.settled
-        valid = answered(ledger, receipt, reader(ledger.ws, provider)) if again else None
-        came = answered(ledger, receipt, provider.decode) if again else None
+        valid, invalid = answered(ledger, receipt, read) if again else (set(), set())
         for line in ledger.lines(receipt):
             name = provider.custom_id(line)
-            if valid is None or name in valid:
+            if not again or name in valid:
                 keys.add(identity(line))
-            elif name in came:
+                names.add(name)
+            elif name in invalid:
                 tried.add(identity(line))
-            if came is None or name in came:
                 names.add(name)
     return keys, names, tried
 
