@@ -1,4 +1,6 @@
-"""What models cost, as services publish it. `prices.json` is a dated copy; `tests/refresh_prices.py` writes it.
+"""What models cost, and how much they take, as services publish it.
+
+`prices.json` is a dated copy; `tests/refresh_prices.py` writes it.
 
 A figure that no source has is not there: a batch price is never made from a discount.
 """
@@ -26,14 +28,24 @@ def published(provider: str, model: str) -> Price | None:
 
     Found by its id, else without `models/` (gemini), `us.` or `global.` (bedrock), and its date or `-latest`.
     """
-    rows = _book()["models"].get(provider, {})
-    return next((_price(rows[name]) for name in names(provider, model) if name in rows), None)
+    row = _row(provider, model)
+    return _price(row) if row else None
+
+
+def window(provider: str, model: str) -> int | None:
+    """Tokens of a prompt and its answer that the model takes; None for one that is not listed."""
+    return (_row(provider, model) or {}).get("window")
 
 
 def names(provider: str, model: str) -> tuple[str, ...]:
     """The ids under which a model may be listed, its own first."""
     bare = PREFIX[provider].sub("", model) if provider in PREFIX else model
     return model, bare, SUFFIX.sub("", bare)
+
+
+def _row(provider: str, model: str) -> dict[str, Any] | None:
+    rows = _book()["models"].get(provider, {})
+    return next((rows[name] for name in names(provider, model) if name in rows), None)
 
 
 @cache

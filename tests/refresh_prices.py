@@ -96,11 +96,18 @@ def merged(parts: Iterable[Mapping[str, Any]], as_of: date) -> dict[str, Any]:
     for part in parts:
         sources |= part["sources"]
         for provider, rows in part["models"].items():
-            models[provider] = models.get(provider, {}) | rows
+            before = models.get(provider, {})
+            models[provider] = before | {name: windowed(row, before.get(name)) for name, row in rows.items()}
     models = {provider: thin(provider, rows) for provider, rows in sorted(models.items()) if rows}
     used = {row["source"] for rows in models.values() for row in rows.values()}
     sources = {name: sources[name] for name in sorted(used)}
     return {"as_of": as_of.isoformat(), "currency": "USD", "sources": sources, "models": models}
+
+
+def windowed(row: dict[str, Any], other: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The row with the window that both sources agree fits: the smaller one."""
+    known = [one["window"] for one in (row, other or {}) if "window" in one]
+    return ({"window": min(known)} if known else {}) | {name: row[name] for name in row if name != "window"}
 
 
 def thin(provider: str, rows: Rows) -> Rows:
@@ -111,7 +118,7 @@ def thin(provider: str, rows: Rows) -> Rows:
 
 
 def figures(row: Mapping[str, Any] | None) -> dict[str, Any]:
-    return {name: value for name, value in (row or {}).items() if name != "source"}
+    return {name: value for name, value in (row or {}).items() if name not in ("source", "window")}
 
 
 def text(book: Mapping[str, Any]) -> str:
@@ -127,9 +134,11 @@ def block(rows: Mapping[str, Any], depth: int) -> str:
     return "{\n" + ",\n".join(lines) + "\n" + " " * depth + "}"
 
 
-def row(source: str, full: tuple[Any, Any], batch: tuple[Any, Any], above: list[Any] | None) -> dict[str, Any]:
-    """What is known, in dollars for a million tokens. Half a batch price is none."""
-    made: dict[str, Any] = {}
+def row(
+    source: str, full: tuple[Any, Any], batch: tuple[Any, Any], above: list[Any] | None, window: Any
+) -> dict[str, Any]:
+    """What is known, in dollars for a million tokens, and the window in tokens. Half a batch price is none."""
+    made: dict[str, Any] = {"window": window} if type(window) is int and window > 0 else {}
     if None not in batch:
         made |= {"in": number(batch[0]), "out": number(batch[1])}
         made |= {"above": [number(value) for value in above]} if above else {}
@@ -184,10 +193,10 @@ def genai_row(model: Any, source: str, now: datetime) -> dict[str, Any] | None:
         return None
     base = (lowest(full.input_mtok), lowest(full.output_mtok))
     if not any(True for _ in batch_variants(model, now)):
-        return row(source, base, (None, None), None)
+        return row(source, base, (None, None), None, model.context_window)
     batch = model.get_prices(now, BATCH)
     pair = (batch.input_mtok, batch.output_mtok)
-    return row(source, base, (lowest(pair[0]), lowest(pair[1])), above(pair))
+    return row(source, base, (lowest(pair[0]), lowest(pair[1])), above(pair), model.context_window)
 
 
 def batch_variants(model: Any, now: datetime) -> Iterator[Any]:
@@ -274,7 +283,7 @@ def litellm_row(entry: Mapping[str, Any], source: str) -> dict[str, Any]:
     batch = (cost.get("input_cost_per_token_batches"), cost.get("output_cost_per_token_batches"))
     long = re.search(r"input_cost_per_token_above_(\d+)k_tokens_batches", " ".join(cost))
     tier = [int(long[1]) * 1000, cost[long[0]], cost[long[0].replace("input", "output")]] if long else None
-    return row(source, full, batch, tier)
+    return row(source, full, batch, tier, entry.get("max_input_tokens"))
 
 
 def fields(entry: Mapping[str, Any]) -> set[str]:

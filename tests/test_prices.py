@@ -58,6 +58,7 @@ def broken(change):
         lambda book, row: [row.pop("in"), row.pop("out"), row.update({"above": [200_000, 3, 4]})],
         lambda book, row: [row.pop(name) for name in ("in", "out", "full_in", "full_out")],
         lambda book, row: row.update({"discount": 0.5}),
+        lambda book, row: row.update({"window": 0}),
         lambda book, row: book.update({"currency": "CNY"}),
         lambda book, row: book.update({"as_of": "yesterday"}),
         lambda book, row: book["sources"]["s"].pop("license"),
@@ -90,7 +91,7 @@ def test_a_batch_costs_less_than_single_requests_and_a_long_prompt_more():
 def test_the_file_has_one_model_a_line_and_is_small():
     raw = prices.FILE.read_text("utf-8")
     assert refresh.text(BOOK) == raw
-    assert len(raw) < 60_000 and max(map(len, raw.splitlines())) < 300
+    assert len(raw) < 75_000 and max(map(len, raw.splitlines())) < 300
     assert sum(line.startswith("   ") for line in raw.splitlines()) == len(ROWS)
 
 
@@ -273,7 +274,7 @@ def test_a_region_without_a_batch_price_is_listed_as_such():
 # -- what is copied from genai-prices --------------------------------------------------------------
 
 
-def priced(full, batch=None, since=None, id="m", aliases=(), deprecated=None):
+def priced(full, batch=None, since=None, id="m", aliases=(), deprecated=None, window=None):
     """A model as genai-prices has it, as far as it is read."""
 
     def get_prices(now, context=None):
@@ -284,6 +285,7 @@ def priced(full, batch=None, since=None, id="m", aliases=(), deprecated=None):
     return SimpleNamespace(
         id=id,
         deprecated=deprecated,
+        context_window=window,
         match=SimpleNamespace(or_=[SimpleNamespace(equals=name) for name in aliases]),
         price_variants=[SimpleNamespace(when=refresh.BATCH, constraint=limit)] if batch else None,
         get_prices=get_prices,
@@ -305,6 +307,14 @@ def test_a_batch_price_that_is_not_yet_in_force_is_not_there():
     later = priced((2, 4), (1, 2), since=date(2026, 12, 1))
     today = priced((2, 4), (1, 2), since=DAY)
     assert "in" not in refresh.genai_row(later, "s", NOW) and refresh.genai_row(today, "s", NOW)["in"] == 1
+
+
+def test_of_two_windows_the_smaller_one_counts():
+    theirs = refresh.genai_row(priced((2, 4), window=400_000), "s", NOW)
+    assert theirs["window"] == 400_000
+    assert refresh.windowed(theirs, {"window": 272_000})["window"] == 272_000
+    assert refresh.windowed(theirs, None) == theirs
+    assert "window" not in refresh.windowed(refresh.genai_row(priced((2, 4)), "s", NOW), {})
 
 
 def test_two_tiers_are_refused():
