@@ -19,7 +19,7 @@ $(call named,RUN)
 PROVIDER ?= together
 $(call named,PROVIDER)
 VARIABLES := RUN PROVIDER TRANSCRIPTS ENCODING ERRORS VERBOSE WORKERS \
-             MODEL PROMPT TEMPLATE ANSWER MAX_TOKENS TEMPERATURE TOP_P EXTRA CONTEXT \
+             MODEL PROMPT PROMPTS TEMPLATE ANSWER MAX_TOKENS TEMPERATURE TOP_P EXTRA CONTEXT LONG OVERLAP \
              BUDGET SAMPLE EACH PRICE_IN PRICE_OUT QUEUE_TOKENS QUEUE_JOBS ID JSON \
              WAIT POLL SETTLE RETRY REPLACE ADOPT PARTIAL STRICT BASE_URL KEY_ENV \
              LIVE_CONCURRENCY LIVE_RPM VLLM_COMMAND VLLM_ARGS LOCAL_MODEL LOCAL_CONTEXT
@@ -33,6 +33,7 @@ VERBOSE     ?=
 WORKERS     ?=
 MODEL       ?=
 PROMPT      ?= data/prompts/summary.md
+PROMPTS     ?=
 TEMPLATE    ?=
 ANSWER      ?=
 MAX_TOKENS  ?=
@@ -40,6 +41,8 @@ TEMPERATURE ?=
 TOP_P       ?=
 EXTRA       ?=
 CONTEXT     ?=
+LONG        ?= refuse
+OVERLAP     ?= 200
 BUDGET      ?=
 SAMPLE      ?=
 EACH        ?=
@@ -134,7 +137,7 @@ demo:  ## Run everything on data/transcripts with a small model on this machine:
 	@$(MAKE) --no-print-directory submit show RUN=demo PROVIDER=local WAIT=1 TRANSCRIPTS=data/transcripts \
 	  PROMPT=data/prompts/demo.md MAX_TOKENS=90
 clean:  ## Remove what is free to rebuild; never shards, jobs or outputs
-	rm -f $(addprefix $(WORK)/,settings transcripts.jsonl rejected.jsonl batch.jsonl index.jsonl answer.json submitted.json results.jsonl)
+	rm -f $(addprefix $(WORK)/,settings transcripts.jsonl rejected.jsonl batch.jsonl index.jsonl prompts.json round.jsonl submitted.json results.jsonl)
 
 # ---- the workshop --------------------------------------------------------------------------
 

@@ -6,11 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import BinaryIO
 
-import orjson
-
-from pipeline.answer import Answer
 from pipeline.errors import DamagedError
-from pipeline.ledger import Ledger, Receipt, identity
+from pipeline.ledger import Kind, Ledger, Receipt, identity
+from pipeline.prompts import load
 from pipeline.provider import Provider, Result
 from pipeline.validate import Faults
 from pipeline.workspace import Workspace
@@ -20,13 +18,18 @@ SHIFT = 48  # bits for a place in an output file
 Read = Callable[[bytes], Result]
 
 
-def reader(ws: Workspace, provider: Provider) -> Read:
-    """Decodes a line of output; where the batch asks for structured answers, checked and parsed."""
-    schema = orjson.loads(ws.answer.read_bytes()) if ws.answer.exists() else None
-    if schema is None:
-        return provider.decode
-    expected = Answer(schema)
-    return lambda line: expected.checked(provider.decode(line))
+class Reader:
+    """Decodes lines of output; where a prompt asks for structured answers, checked and parsed."""
+
+    def __init__(self, ws: Workspace, provider: Provider) -> None:
+        self._prompts, self._decode = load(ws), provider.decode
+
+    def of(self, name: str) -> Read:
+        """For answers to the prompt of that name, which a batch may not have any more."""
+        prompt = self._prompts.named(name)
+        if prompt is None or prompt.answer is None:
+            return self._decode
+        return lambda line: prompt.answer.checked(self._decode(line))
 
 
 def decoded(ledger: Ledger, receipt: Receipt, read: Read) -> Iterator[Result]:
@@ -37,10 +40,10 @@ def decoded(ledger: Ledger, receipt: Receipt, read: Read) -> Iterator[Result]:
                 yield read(line)
 
 
-def answered(ledger: Ledger, receipt: Receipt, read: Read) -> tuple[set[str], set[str]]:
+def answered(ledger: Ledger, receipt: Receipt, reader: Reader) -> tuple[set[str], set[str]]:
     """The custom_ids of a shard that have a valid answer, and of those that have one which is not."""
     valid, invalid = set(), set()
-    for result in decoded(ledger, receipt, read):
+    for result in decoded(ledger, receipt, reader.of(receipt.prompt)):
         if result.custom_id and (result.ok or result.outcome == "invalid"):
             (valid if result.ok else invalid).add(result.custom_id)
     return valid, invalid
@@ -59,21 +62,21 @@ class Answers:
 
     def __init__(self, ledger: Ledger, provider: Provider, say: Callable[[str], None], stack: ExitStack) -> None:
         self._ledger, self._provider, self._receipts = ledger, provider, list(ledger)
-        self._read = reader(ledger.ws, provider)
-        self._places = _places(ledger, self._receipts, provider, self._read, say)
+        self._reader = Reader(ledger.ws, provider)
+        self._places = _places(ledger, self._receipts, provider, self._reader, say)
         self._outputs = [_open(ledger, receipt, stack) for receipt in self._receipts]
         self._alike: dict[bytes, int] | None = None  # by content; made when it is needed, as most runs need none
 
-    def find(self, line: bytes, model: str) -> tuple[Receipt, Result | None] | None:
+    def find(self, line: bytes, kind: Kind) -> tuple[Receipt, Result | None] | None:
         """The receipt that has the request, and its result if an output has one; None if it was never sent."""
-        place = self._place(line, model)
+        place = self._place(line, kind.model)
         if place is None:
             return None
         number, offset = place >> SHIFT + 1, place & (1 << SHIFT) - 1
         if not offset:
             return self._receipts[number], None
         self._outputs[number].seek(offset - 1)
-        return self._receipts[number], self._read(self._outputs[number].readline())
+        return self._receipts[number], self._reader.of(kind.prompt)(self._outputs[number].readline())
 
     def _place(self, line: bytes, model: str) -> int | None:
         place = self._places.get(identity(line))
@@ -95,7 +98,7 @@ class Answers:
 
 
 def _places(
-    ledger: Ledger, receipts: list[Receipt], provider: Provider, read: Read, say: Callable[[str], None]
+    ledger: Ledger, receipts: list[Receipt], provider: Provider, reader: Reader, say: Callable[[str], None]
 ) -> dict[bytes, int]:
     """Where the answer to each request stands: an int of receipt, whether it is an answer, and offset + 1.
 
@@ -110,7 +113,7 @@ def _places(
             key = keys[provider.custom_id(line)] = identity(line)
             if not _ok(places.get(key, 0)):
                 places[key] = number * 2 << SHIFT
-        for offset, ok, key in _scan(ledger, receipt, read, keys, say):
+        for offset, ok, key in _scan(ledger, receipt, reader.of(receipt.prompt), keys, say):
             before = places[key]
             if (ok and not (_ok(before) and before >> SHIFT + 1 == number)) or not _ok(before):
                 places[key] = (number * 2 + ok << SHIFT) + offset + 1

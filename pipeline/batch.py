@@ -2,77 +2,100 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
-import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
 
 import schemas
-from pipeline.errors import InputError
-from pipeline.files import atomic, escape, write_json
+from pipeline import custom_id
+from pipeline.errors import InputError, TooLong
+from pipeline.files import atomic, escape
 from pipeline.ids import Ids
+from pipeline.long import OVERLAP, pieces
 from pipeline.notices import Notices
 from pipeline.prompt import Prompt
+from pipeline.prompts import Prompts
+from pipeline.provider import Provider
 from pipeline.validate import Faults, blame, records
+from pipeline.window import Window
 from pipeline.workspace import Workspace
 
-BYTES_PER_TOKEN = 4  # of English with tokenizers of today; a warning needs no more
-FITS = re.compile(r"[A-Za-z0-9_-]{1,64}")
 CARRIED = ("title", "show", "published", "metadata")  # what results take over from the transcript
+ASKED = ("episode", "language", "duration", "speakers")  # what a request that combines answers may need besides
+LONGER = "ask with LONG=split, LONG=truncate or a smaller MAX_TOKENS"
+SUFFIX = len(".r2p0001")  # what a custom_id of a part has behind it, at most
 
 
 def batch(
     ws: Workspace,
-    prompt: Prompt,
-    context: int | None = None,
+    provider: Provider,
+    asked: Sequence[Prompt],
+    overlap: int = OVERLAP,
     verbose: bool = False,
     say: Callable[[str], None] = print,
 ) -> int:
-    """Write batch.jsonl, and index.jsonl beside it: what the results carry over. Returns the requests.
+    """Write batch.jsonl, and index.jsonl beside it: what each request is of. Returns how many there are.
 
-    `context` is the model's window in tokens; what is likely not to fit is warned of. Raises InputError with
-    all faults of transcripts.jsonl, and publishes nothing then.
+    `overlap` is how many tokens a part of a long transcript repeats of the one before. Raises InputError with all
+    faults of transcripts.jsonl, those that are too long among them, and publishes nothing then.
     """
     if not ws.transcripts.exists():
         raise InputError(f"{ws.transcripts}: no such file; run `make transcripts TRANSCRIPTS=…`")
-    faults, notices, seen, count = Faults(), Notices(say, verbose), Ids(), 0
+    faults, notices, seen, count, several = Faults(), Notices(say, verbose), Ids(), 0, Prompts(tuple(asked))
+    refused = False
     with atomic(ws.batch) as requests, atomic(ws.index) as index:
-        write_json(ws.answer, prompt.answer.schema if prompt.answer else None)
         for number, transcript in records(ws.transcripts, "transcript", faults):
             where = f"{ws.transcripts}:{number}"
-            name = custom_id(transcript["id"])
-            if before := seen.first(name, where):
+            try:
+                made = list(_requests(transcript, several, provider, overlap))
+            except TooLong as error:
+                refused = True
+                faults.add(where, f"{transcript['id']!r}: {error}")
+                continue
+            if before := seen.first(made[0][0]["custom_id"], where):
                 faults.add(where, f"$.id: {transcript['id']!r} is also the id at {before}")
                 continue
-            count += 1
-            request = {"custom_id": name, "body": prompt.body(transcript)}
-            if not schemas.is_valid("request")(request):
-                blame(ws.batch, count, schemas.faults("request", request), faults)
-            line = escape(orjson.dumps(request))
-            if context and (tokens := len(line) // BYTES_PER_TOKEN + prompt.max_tokens) > context:
-                notices.add("window", transcript["id"], _too_long(line, tokens, prompt.model, context))
-            requests.write(line + b"\n")
-            index.write(orjson.dumps(_carried(name, transcript)) + b"\n")
-        faults.check("mend the input and run `make batch` again")
+            for request, carried in made:
+                count += 1
+                if not schemas.is_valid("request")(request):
+                    blame(ws.batch, count, schemas.faults("request", request), faults)
+                requests.write(escape(orjson.dumps(request)) + b"\n")
+                index.write(orjson.dumps(carried) + b"\n")
+                if (part := carried["part"]) and part["number"] == 1:
+                    notices.add("long", transcript["id"], _cut(part))
+        faults.check(f"{LONGER if refused else 'mend the input'}, and run `make batch` again")
+        ws.round.unlink(missing_ok=True)  # it combines answers to another batch
+        several.save(ws)
     notices.close()
     return count
 
 
-def _too_long(line: bytes, tokens: int, model: str, context: int) -> str:
-    return f"{len(line) / 1000:,.0f} KB, about {tokens:,} tokens with the answer; {model} takes {context:,}"
+def _requests(
+    transcript: dict[str, Any], asked: Prompts, provider: Provider, overlap: int
+) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """The requests of one transcript, each with its row of the index. Raises TooLong."""
+    for prompt in asked:
+        made = pieces(prompt, transcript, Window(provider, prompt.model, prompt.window or 0), overlap)
+        split = len(made) > 1
+        suffix = asked.suffix(prompt)
+        stem = custom_id.stem(transcript["id"], custom_id.MOST - len(suffix and f".{suffix}") - split * SUFFIX)
+        whole = custom_id.custom_id(stem, suffix)
+        for body, part in made:
+            name = custom_id.custom_id(whole, f"p{part['number']:02d}") if split else whole
+            yield {"custom_id": name, "body": body}, _carried(name, whole, transcript, prompt.name, part)
 
 
-def custom_id(name: str) -> str:
-    """The id itself where every service takes it; else a readable slug and a hash of it, 64 at most."""
-    if FITS.fullmatch(name):
-        return name
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    slug = re.sub(r"[^A-Za-z0-9_]+", "-", plain).strip("-")[:51].rstrip("-")
-    return "-".join(filter(None, [slug, hashlib.sha256(name.encode()).hexdigest()[:12]]))
+def _carried(
+    name: str, whole: str, transcript: dict[str, Any], prompt: str, part: dict[str, Any] | None
+) -> dict[str, Any]:
+    """A row of the index. `whole` is the custom_id of its result: parts have one in common."""
+    row = {"id": transcript["id"], "custom_id": name, "whole": whole, "prompt": prompt or None, "part": part}
+    row |= {key: transcript.get(key) for key in CARRIED}
+    return row | {key: transcript[key] for key in ASKED if key in transcript} if part else row
 
 
-def _carried(name: str, transcript: dict[str, Any]) -> dict[str, Any]:
-    return {"id": transcript["id"], "custom_id": name, **{key: transcript.get(key) for key in CARRIED}}
+def _cut(part: Mapping[str, Any]) -> str:
+    if part["of"] > 1:
+        return f"too long for the window: asked in {part['of']} parts, whose answers are combined"
+    return f"too long for the window: only {part['to'] / part['length']:.0%} of it is sent".replace("%", " %")

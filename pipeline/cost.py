@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any
 
-from pipeline.ledger import Receipt
+from pipeline.ledger import Kind, Receipt
 from pipeline.prices import published
 from pipeline.provider import Price, Provider
 
@@ -62,9 +62,9 @@ def used(usage: Mapping[str, Any] | None) -> tuple[int, int] | None:
 
 @dataclass(frozen=True)
 class Calibration:
-    """What a run learned of a model: the service's count of a prompt over ours, and tokens of a mean answer.
+    """What a run learned: a service's count of a prompt over ours, and tokens of a mean answer to one prompt.
 
-    `rows` is how many answers that is from; without any, our own count stands, and an answer is a GUESS.
+    `rows` is how many answers that is from; without any, an answer is a GUESS.
     """
 
     rows: int = 0
@@ -72,10 +72,11 @@ class Calibration:
     answer: float = 0.0
 
 
-def calibration(receipts: Iterable[Receipt], model: str) -> Calibration:
-    """Answers are from all that were counted, the ratio from shards whose every request was."""
-    known = [receipt for receipt in receipts if receipt.model == model and receipt.tokens and receipt.usage]
-    rows, said = sum(r.usage["rows"] for r in known), sum(r.usage["output"] for r in known)
+def calibration(receipts: Iterable[Receipt], kind: Kind) -> Calibration:
+    """Answers are from all to this prompt that were counted, the ratio from shards whose every request was."""
+    known = [receipt for receipt in receipts if receipt.model == kind.model and receipt.tokens and receipt.usage]
+    alike = [receipt for receipt in known if receipt.kind == kind]
+    rows, said = sum(r.usage["rows"] for r in alike), sum(r.usage["output"] for r in alike)
     whole = [receipt for receipt in known if receipt.usage["rows"] == receipt.requests]
     ours, theirs = sum(r.tokens["input"] for r in whole), sum(r.usage["input"] for r in whole)
     return Calibration(rows, theirs / ours if ours else 1.0, said / rows if rows else 0.0)

@@ -11,8 +11,9 @@ from typing import Any
 from pipeline import room, shards
 from pipeline.cost import Calibration, upper
 from pipeline.errors import InputError
-from pipeline.ledger import Ledger, Receipt, identity
+from pipeline.ledger import Kind, Ledger, Receipt, identity
 from pipeline.pool import cores
+from pipeline.prompts import load
 from pipeline.provider import Limits, Provider
 from pipeline.shards import NONE, Counted
 from pipeline.survey import Key, Survey, requests
@@ -24,39 +25,42 @@ from pipeline.workspace import Workspace
 def cut(
     ledger: Ledger, provider: Provider, found: Survey, there: set[bytes], of: Key, bounds: room.Bounds
 ) -> list[Receipt]:
-    """Write shards, each of one model, for what is pending and in none yet: all before the first is started."""
-    todo = by_model(found.pending, found.pending.keys() - there)
+    """Write shards, each of one kind, for what is pending and in none yet: all before the first is started."""
+    todo = by_kind(found.pending, found.pending.keys() - there)
     limits = {
-        model: shards.level(bounds.limits(provider, model), len(keys), provider.name)
-        for model, keys in todo.items()
+        kind: shards.level(bounds.limits(provider, kind.model), len(keys), provider.name)
+        for kind, keys in todo.items()
     }
     planned = []
-    for model, keys in todo.items():
-        lines = (_fitting(one, limits[model], provider) for one in counted(ledger.ws, provider, model, keys, of))
-        planned.extend(shards.write(ledger, provider.name, lines, limits[model], model))
+    for kind, keys in todo.items():
+        lines = (
+            _fitting(one, limits[kind], provider) for one in counted(ledger.ws, provider, kind.model, keys, of)
+        )
+        planned.extend(shards.write(ledger, provider.name, lines, limits[kind], kind))
     return planned
 
 
-def by_model(pending: Mapping[bytes, str], keys: Iterable[bytes]) -> dict[str, set[bytes]]:
-    """The keys of what is pending, by the model that is asked; models in the order of the batch."""
-    there, models = set(keys), defaultdict(set)
-    for asked, model in pending.items():
+def by_kind(pending: Mapping[bytes, Kind], keys: Iterable[bytes]) -> dict[Kind, set[bytes]]:
+    """The keys of what is pending, by model and prompt, in the order of the batch."""
+    there, kinds = set(keys), defaultdict(set)
+    for asked, kind in pending.items():
         if asked in there:
-            models[model].add(asked)
-    return models
+            kinds[kind].add(asked)
+    return kinds
 
 
 def described(ledger: Ledger, provider: Provider, receipt: Receipt) -> Receipt:
-    """The receipt with its model and tokens, from the batch: one that is older, or was lost, lacks them."""
+    """The receipt with its kind and tokens, from the batch: one that is older, or was lost, lacks them."""
     lines = {identity(line) for line in ledger.lines(receipt)}
     asked = [r for _, r, line in requests(ledger.ws, provider, Faults()) if identity(line) in lines]
-    models = {request["body"]["model"] for request in asked}
-    if len(models) != 1:  # it is not wanted any more
+    prompts = load(ledger.ws)
+    kinds = {Kind(request["body"]["model"], prompts.of(request["custom_id"]).name) for request in asked}
+    if len(kinds) != 1:  # it is not wanted any more
         return receipt
-    tokens, model = NONE, models.pop()
+    tokens, (model, prompt_name) = NONE, kinds.pop()
     for request, prompt in zip(asked, count((request["body"] for request in asked), model, cores()), strict=True):
         tokens = shards.tally(tokens, prompt, request["body"]["max_tokens"])
-    return ledger.save(receipt, model=model, tokens=tokens)
+    return ledger.save(receipt, model=model, prompt=prompt_name, tokens=tokens)
 
 
 def _fitting(one: Counted, limits: Limits, provider: Provider) -> Counted:

@@ -46,6 +46,10 @@ class ProviderError(PipelineError):
     code = 4
 
 
+class TooLong(InputError):
+    """A transcript does not fit the model's window; the message says by how much."""
+
+
 class Unencodable(ProviderError):
     """The provider cannot express this request; a field is never dropped in silence."""
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -24,6 +24,13 @@ from pipeline.workspace import Workspace
 UNSTARTED = ("planned", "uploaded")
 
 
+class Kind(NamedTuple):
+    """What all requests of a shard share: the model, and the name of the prompt ("" if it has none)."""
+
+    model: str
+    prompt: str = ""
+
+
 @dataclass(frozen=True)
 class Receipt:
     """The fields of schemas/receipt.schema.json."""
@@ -34,6 +41,7 @@ class Receipt:
     bytes: int
     sha256: str
     model: str = ""  # "" in a receipt of an older version
+    prompt: str = ""
     state: str = "planned"
     handle: dict[str, Any] | None = None
     known: list[str] = field(default_factory=list)
@@ -50,6 +58,10 @@ class Receipt:
     duplicates: list[str] = field(default_factory=list)
     updated: str = ""
     version: int = 1
+
+    @property
+    def kind(self) -> Kind:
+        return Kind(self.model, self.prompt)
 
     @property
     def unstarted(self) -> bool:

@@ -7,15 +7,17 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 
 from pipeline import shards
+from pipeline.ahead import ahead
 from pipeline.cost import Calibration, Estimate, Tariff, calibration, estimate
-from pipeline.cutting import by_model, counted
-from pipeline.ledger import Ledger
+from pipeline.cutting import by_kind, counted
+from pipeline.ledger import Kind, Ledger
 from pipeline.provider import Limits, Price, Provider
 from pipeline.shards import Counted
-from pipeline.spent import committed, paid
+from pipeline.spent import Lessons, committed, paid
 from pipeline.submit import Asked
 from pipeline.survey import Survey, approved, key, survey
 from pipeline.tokens import Tokenizer, tokenizer
+from pipeline.window import size
 from pipeline.workspace import Workspace
 
 NAMED = 5
@@ -23,12 +25,13 @@ NAMED = 5
 
 @dataclass
 class Part:
-    """The pending requests of one model. `longest` and `shortest` are custom_id and tokens of a prompt.
+    """The pending requests of one kind. `longest` and `shortest` are custom_id and tokens of a prompt.
 
     `too_long` counts prompts that may not fit into the window beside an answer of max_tokens; `named` are a few.
     """
 
     model: str
+    prompt: str
     price: Price
     limits: Limits
     tokenizer: Tokenizer
@@ -41,13 +44,12 @@ class Part:
     too_long: int = 0
     named: list[str] = field(default_factory=list)
 
-    def add(self, name: str, one: Counted, context: int | None) -> None:
-        """One request more. `context` is a window that a person gave."""
+    def add(self, name: str, one: Counted, window: int | None) -> None:
+        """One request more."""
         self.requests += 1
         self.tokens = shards.tally(self.tokens, one.prompt, one.answer)
         pairs = [(name, one.prompt), *([self.longest, self.shortest] if self.longest else [])]
         self.longest, self.shortest = max(pairs, key=itemgetter(1)), min(pairs, key=itemgetter(1))
-        window = context or self.limits.context
         if window and one.most + one.answer > window:
             self.too_long += 1
             self.named += [name] if len(self.named) < NAMED else []
@@ -59,16 +61,17 @@ class Part:
 
 @dataclass
 class Plan:
-    """What is to be sent, by model; what RETRY and REPLACE would send besides; and what was paid so far.
+    """What is to be sent, by model and prompt; what RETRY and REPLACE would send besides; and what was paid so far.
 
     `started` counts requests that a job has or had, `spent` is what those cost (None: not known), at most if jobs
-    are `open`.
+    are `open`. `later` are requests that will combine answers to parts.
     """
 
     found: Survey
     parts: list[Part]
     retry: list[Part]
     replace: list[Part]
+    later: Estimate
     started: int
     spent: float | None
     open: bool
@@ -85,14 +88,15 @@ def plan(ws: Workspace, provider: Provider, asked: Asked, tariff: Tariff, contex
     changed = {} if asked.replace else found.changed
 
     def parts(pending: Mapping[bytes, str], keys: Iterable[bytes]) -> list[Part]:
-        models = by_model(pending, keys)
-        return [_part(ledger, provider, model, models[model], asked, tariff, context) for model in models]
+        kinds = by_kind(pending, keys)
+        return [_part(ledger, provider, kind, kinds[kind], asked, tariff, context) for kind in kinds]
 
     return Plan(
         found,
         parts(found.pending, found.pending.keys() - changed.keys()),
         parts(again.pending, again.pending.keys() - found.pending.keys()),
         parts(found.pending, changed),
+        ahead(ws, provider, tariff, Lessons(ledger), asked.sample),
         sum(receipt.requests for receipt in ledger if not receipt.unstarted),
         committed(list(ledger), tariff),
         any(not receipt.unstarted and paid(receipt, tariff.price(receipt.model)) is None for receipt in ledger),
@@ -103,17 +107,21 @@ def plan(ws: Workspace, provider: Provider, asked: Asked, tariff: Tariff, contex
 def _part(
     ledger: Ledger,
     provider: Provider,
-    model: str,
+    kind: Kind,
     keys: set[bytes],
     asked: Asked,
     tariff: Tariff,
     context: int | None,
 ) -> Part:
     """The requests of these keys, counted; as many shards as `submit` would cut, were there none yet."""
-    limits = asked.bounds.limits(provider, model)
-    part = Part(model, tariff.price(model), limits, tokenizer(model), calibration(ledger, model))
+    limits, model, window = (
+        asked.bounds.limits(provider, kind.model),
+        kind.model,
+        size(provider, kind.model, context),
+    )
+    part = Part(*kind, tariff.price(model), limits, tokenizer(model), calibration(ledger, kind))
     cutter = shards.Cutter(shards.level(limits, len(keys), provider.name))
     for one in counted(ledger.ws, provider, model, keys, key(provider, asked.each)):
-        part.add(provider.custom_id(one.line), one, context)
+        part.add(provider.custom_id(one.line), one, window)
         part.shards = cutter.number(one) + 1
     return part

@@ -41,7 +41,7 @@ def _request(ws: Workspace, wanted: str) -> dict[str, Any]:
     if not ws.batch.exists():
         raise InputError(f"{ws.batch}: no such file; run `make batch`")
     for request, carried in indexed(ws):
-        if wanted in ("", request["custom_id"], carried["id"]):
+        if wanted in ("", request["custom_id"], carried["whole"], carried["id"]):
             return request
     raise InputError(f"no transcript has the id {wanted!r}; `make preview` without ID shows the first")
 

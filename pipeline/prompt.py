@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import orjson
 
 from pipeline import prompt_file
 from pipeline.answer import Answer, answer
+from pipeline.custom_id import stem
 from pipeline.errors import InputError, Unencodable
 from pipeline.provider import Provider
 from pipeline.template import Template, template
 
 MAX_TOKENS = 4000
+COMBINE = """\
+The transcript was too long to be read at once. In its place you get the answers that were given for its parts, in \
+order. Make one answer of them, as if it were to the whole transcript: keep to what is asked above, say once what \
+several parts say, keep names, figures and times as they stand, and do not mention the parts."""
+MOST_NAME = 20  # characters of a prompt's name in a custom_id
 NOBODY = {"id": "a", "text": ""}  # a transcript to try a prompt on
 OWN = ("model", "messages", "max_tokens", "temperature", "top_p", "stream", "n")  # EXTRA may not set these
 
@@ -37,22 +45,50 @@ class Prompt:
     answer: Answer | None = None
     formal: bool = True
     shots: tuple[Mapping[str, str], ...] = ()  # examples: {"user", "assistant"}
+    name: str = ""  # of its file
+    window: int | None = None  # tokens of the model; None: not known
+    long: str = "refuse"  # what is done with a transcript that does not fit it: LONG
+    combine: str = COMBINE  # what is added to the system prompt where answers to parts are combined
 
-    def body(self, transcript: Mapping[str, Any]) -> dict[str, Any]:
-        """The chat-completions body: model, messages, max_tokens, then what the user added."""
+    def body(
+        self,
+        transcript: Mapping[str, Any],
+        *,
+        system: str = "",
+        above: str = "",
+        most: int | None = None,
+    ) -> dict[str, Any]:
+        """The chat-completions body: model, messages, max_tokens, then what the user added.
+
+        `system` is added to the system prompt, `above` stands over the user message; `most` is max_tokens.
+        """
         words = self.answer.words if self.answer and not self.formal else ""
-        system = "\n\n".join(filter(None, [self.system, words]))
+        system = _paragraphs(self.system, system, words)
         messages = [{"role": "system", "content": system}] if system else []
         for shot in self.shots:
             messages += [{"role": role, "content": shot[role]} for role in ("user", "assistant")]
-        messages.append({"role": "user", "content": self.fill(transcript)})
+        messages.append({"role": "user", "content": _paragraphs(above, self.fill(transcript))})
         form = {"response_format": self.answer.form} if self.answer and self.formal else {}
-        return {"model": self.model, "messages": messages, "max_tokens": self.max_tokens, **self.fields, **form}
+        most = most or self.max_tokens
+        return {"model": self.model, "messages": messages, "max_tokens": most, **self.fields, **form}
 
     @cached_property
     def fill(self) -> Template:
         """The user message of a transcript. Raises InputError for a template that is none."""
         return template(self.template, self.where, self.line)
+
+
+def _paragraphs(*texts: str) -> str:
+    return "\n\n".join(filter(None, texts))
+
+
+def prompts(paths: Sequence[str], *how: Any, **more: Any) -> list[Prompt]:
+    """One or several, each as `prompt` makes it. Raises InputError where two have one name."""
+    made = [prompt(path, *how, **more) for path in paths]
+    twice = [name for name, count in Counter(one.name for one in made).items() if count > 1]
+    if twice:
+        raise InputError(f"PROMPTS names {twice[0]!r} twice; give one of the files another name")
+    return made
 
 
 def prompt(
@@ -83,7 +119,10 @@ def prompt(
         raise InputError("EXTRA may not set response_format beside ANSWER, which does")
     most = max_tokens or front.get("max_tokens", MAX_TOKENS)
     shots = tuple(front.get("shots", ()))
-    made = Prompt(model, file.system, text, most, said, where, line, structured, shots=shots)
+    name, combine = stem(Path(path).stem, MOST_NAME) if path else "", front.get("combine", COMBINE)
+    made = Prompt(
+        model, file.system, text, most, said, where, line, structured, shots=shots, name=name, combine=combine
+    )
     made.fill  # noqa: B018 (a template that is none is said here)
     return made
 

@@ -172,6 +172,10 @@ class Provider(ABC):
         asked.pop(self.id_field, None)
         return orjson.dumps(asked)
 
+    def tokens(self, text: str) -> int | None:
+        """How many tokens a text has, exactly; None where the model's vocabulary is not at hand."""
+        return None
+
     def price(self, model: str) -> Price | None:
         """What the service asks for this model, where it knows better than the list of published prices."""
         return None

@@ -1,64 +1,63 @@
-"""The stage `results`: exactly one line per request of the batch, in batch order."""
+"""The stage `results`: exactly one line per transcript and prompt, in batch order."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from itertools import groupby
 from typing import Any
 
 import orjson
 
 import schemas
-from pipeline import shards
 from pipeline.answers import Answers
-from pipeline.cost import Tariff, cost, used
-from pipeline.errors import DamagedError, IncompleteError, clean
+from pipeline.combine import Combiner
+from pipeline.cost import Tariff
+from pipeline.errors import DamagedError
 from pipeline.files import BUFFER, atomic
-from pipeline.ledger import Ledger, Receipt
-from pipeline.provider import Price, Provider, Result
+from pipeline.ledger import Ledger
+from pipeline.prompts import load
+from pipeline.provider import Provider
+from pipeline.rows import Rows, refused
 from pipeline.validate import Faults, records
 from pipeline.workspace import Workspace
 
-# What became of a request that has no line in the output of a job that ended so.
-UNANSWERED = {
-    "completed": ("missing", "the job completed without a line for this request"),
-    "failed": ("error", "the job failed"),
-    "expired": ("expired", "the job expired before this request was answered"),
-    "cancelled": ("cancelled", "the job was cancelled before this request was answered"),
-    "unsent": ("unsent", "not sent yet: `make submit` sends it"),
-}
+Carried = dict[str, Any]  # a row of index.jsonl
 
 
 def merge(
     ws: Workspace, ledger: Ledger, provider: Provider, tariff: Tariff, say: Callable[[str], None]
 ) -> Counter[str]:
-    """Write results.jsonl; returns how many requests had each outcome, and how many were "cut" or "refused".
+    """Write results.jsonl, and round.jsonl with the requests that combine answers to parts.
 
-    Raises IncompleteError for a request that no shard holds, unless submitted.json says that some were not sent.
-    Memory: a few words per request.
+    Returns how many results had each outcome; how many were "cut" or "refused"; and how many requests of the round
+    are "combining", that is not sent yet. Raises IncompleteError for a request that no shard holds, unless
+    submitted.json says that some were not sent. Memory: a few words per request.
     """
-    unsent = orjson.loads(ws.submitted.read_bytes()).get("unsent") if ws.submitted.exists() else 0
-    counts: Counter[str] = Counter()
-    with atomic(ws.results) as out, ExitStack() as stack:
-        answers = Answers(ledger, provider, say, stack)
-        for request, carried in indexed(ws):
-            model = request["body"]["model"]
-            found = answers.find(shards.encode(provider, request), model)
-            if not (found or unsent):
-                raise IncompleteError("requests of the batch were never submitted; run `make submit` to send them")
-            row = _row(carried, *(found or (None, None)), provider, tariff.price(model))
-            counts[row["outcome"]] += 1
-            counts["cut"] += row["outcome"] == "ok" and row["finish_reason"] == "length"
-            counts["refused"] += _refused(row)
+    unsent = bool(orjson.loads(ws.submitted.read_bytes()).get("unsent")) if ws.submitted.exists() else False
+    prompts, counts = load(ws), Counter[str]()
+    with ExitStack() as stack:
+        out, round = stack.enter_context(atomic(ws.results)), stack.enter_context(atomic(ws.round))
+        rows = Rows(provider, tariff, Answers(ledger, provider, say, stack), prompts, unsent)
+        combiner = Combiner(rows, round)
+        for _, group in groupby(indexed(ws), key=lambda pair: pair[1]["whole"]):
+            row = combiner.row(list(group))
+            _count(counts, row)
             if not schemas.is_valid("result")(row):
                 raise DamagedError(f"{ws.results}: {next(schemas.faults('result', row))}")
-            out.write(orjson.dumps(row))
-            out.write(b"\n")
+            out.write(orjson.dumps(row) + b"\n")
+    counts["combining"] = combiner.unsent
     return counts
 
 
-def indexed(ws: Workspace) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+def _count(counts: Counter[str], row: dict[str, Any]) -> None:
+    counts[row["outcome"]] += 1
+    counts["cut"] += row["outcome"] == "ok" and row["finish_reason"] == "length"
+    counts["refused"] += refused(row)
+
+
+def indexed(ws: Workspace) -> Iterator[tuple[dict[str, Any], Carried]]:
     """Each request of the batch, and what its result carries over from the transcript."""
     faults = Faults()
     advice = "run `make -B batch`"
@@ -71,47 +70,3 @@ def indexed(ws: Workspace) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
                 raise DamagedError(f"{ws.index} does not belong to {ws.batch}; {advice}")
             yield request, carried
     faults.check(advice)
-
-
-def _row(
-    carried: dict[str, Any], receipt: Receipt | None, result: Result | None, provider: Provider, price: Price
-) -> dict[str, Any]:
-    if result is None:
-        outcome, why = UNANSWERED[receipt.state if receipt else "unsent"]
-        reason = f"{why}: {receipt.error}" if receipt and receipt.error else why
-        result = Result(None, False, error={"message": clean(reason), "code": None})
-    else:
-        outcome = "ok" if result.ok else result.outcome
-    shared = result.custom_id not in (None, carried["custom_id"])
-    return {
-        "id": carried["id"],
-        "custom_id": carried["custom_id"],
-        "outcome": outcome,
-        "text": result.text,
-        "answer": result.answer,
-        "reasoning": result.reasoning,
-        "error": result.error,
-        "finish_reason": result.finish_reason,
-        "model": result.model,
-        "usage": result.usage,
-        "cost": 0.0 if shared or not receipt else _cost(result, provider, price),
-        "sent_as": result.custom_id if shared else None,
-        "provider": provider.name,
-        "job": receipt.ref["id"] if receipt and receipt.ref else None,
-        "title": carried["title"],
-        "show": carried["show"],
-        "published": carried["published"],
-        "metadata": carried["metadata"],
-    }
-
-
-def _refused(row: dict[str, Any]) -> bool:
-    """Whether the model, or a filter behind it, would not answer."""
-    return row["finish_reason"] == "content_filter" or (row["error"] or {}).get("code") == "refusal"
-
-
-def _cost(result: Result, provider: Provider, price: Price) -> float | None:
-    if tokens := used(result.usage):
-        paid = cost(price, *tokens, longest=tokens[0])
-        return None if paid is None else round(paid, 9)  # a thousandth of the smallest price of a token
-    return None if result.ok or provider.bills_failed is not False else 0.0

@@ -46,14 +46,19 @@ def queue(ledger: Ledger, receipt: Receipt, limits: Limits, tariff: Tariff) -> s
     return ""
 
 
-def afford(ledger: Ledger, waiting: list[Receipt], tariff: Tariff, bounds: Bounds) -> None:
-    """Raises SpendError if starting all of `waiting` could cost more than the budget, or if nobody knows."""
+def afford(
+    ledger: Ledger, waiting: list[Receipt], tariff: Tariff, bounds: Bounds, later: float | None = 0.0
+) -> None:
+    """Raises SpendError if starting all of `waiting` could cost more than the budget, or if nobody knows.
+
+    `later` is what rounds to come may cost.
+    """
     if bounds.budget is None or not waiting:
         return
     every = list(ledger)
     so_far = committed(every, tariff)
     lessons = Lessons(every)
-    prices = [expected(receipt, tariff, lessons).cost_most for receipt in waiting]
+    prices = [*(expected(receipt, tariff, lessons).cost_most for receipt in waiting), later]
     if so_far is None or None in prices:
         models = sorted({receipt.model for receipt in waiting})
         raise SpendError(
@@ -61,7 +66,9 @@ def afford(ledger: Ledger, waiting: list[Receipt], tariff: Tariff, bounds: Bound
             "PRICE_IN and PRICE_OUT give it, in dollars for a million tokens"
         )
     if so_far + sum(prices) > bounds.budget:
-        more = f"{dollars(sum(prices))} at most for {many(sum(r.requests for r in waiting), 'request')} more"
+        rounds = " and the rounds that combine their answers" if later else ""
+        requests = many(sum(r.requests for r in waiting), "request")
+        more = f"{dollars(sum(prices))} at most for {requests} more{rounds}"
         raise SpendError(
             f"BUDGET={bounds.budget:g}: {dollars(so_far)} so far, and {more}, which were not sent; {HOW}"
         )

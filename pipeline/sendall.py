@@ -1,4 +1,4 @@
-"""Submit; with `wait`, again and again as jobs end and make room, until all is sent."""
+"""Submit; with `wait`, again and again as jobs end and make room, until all is sent, later rounds too."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 from pipeline.errors import Busy, UnfinishedError
 from pipeline.files import lock
 from pipeline.ledger import Ledger
+from pipeline.prompts import load
 from pipeline.submit import Asked, submit
 from pipeline.watch import Watch
 
@@ -25,16 +26,24 @@ def sendall(watch: Watch, asked: Asked, *, wait: bool = False, new_jobs: bool = 
                     ws, watch.provider, asked, new_jobs=new_jobs, tariff=watch.tariff, settle=watch.settle,
                     clock=watch.clock, say=watch.say,
                 )  # fmt: skip
-            if not (wait and done["waiting"]):
-                return done | {"sent_now": _sent(watch) - before}
             quiet = 0
-            watch.until_one_ends()
+            if wait and done["waiting"]:
+                watch.until_one_ends()
+            elif not (wait and _next_round(watch)):
+                ws.submitted.touch()  # `make results` tells what came, though it may be merged already
+                return done | {"sent_now": _sent(watch) - before}
         except (Busy, UnfinishedError) as error:
             if not wait:
                 raise
             watch.once(str(error))
             quiet += 1
             watch.pause(quiet)
+
+
+def _next_round(watch: Watch) -> bool:
+    """Whether the answers that came, once all are there, are to be combined by requests that are not sent yet."""
+    split = any(prompt.long == "split" for prompt in load(watch.ws))
+    return split and watch.results(wait=True)["combining"] > 0
 
 
 def _sent(watch: Watch) -> int:

@@ -15,7 +15,7 @@ from pipeline.workspace import Workspace
 def settings(ws: Workspace, reading: Reading, asking: dict[str, object], inputs: list[Path]) -> None:
     """Rewrite the stamps whose text changed: `inputs` for the stage `transcripts`, `settings` for `batch`.
 
-    `asking` are the variables that decide what is asked; a value that is a Path stands for the file's content.
+    `asking` are the variables that decide what is asked; a Path among the values stands for the file's content.
     """
     files = hashlib.sha256()  # of a million files too, the stamp is one line
     for path, name in sources(inputs):
@@ -26,14 +26,18 @@ def settings(ws: Workspace, reading: Reading, asking: dict[str, object], inputs:
 
 
 def _write(path: Path, values: dict[str, object]) -> None:
-    lines = [
-        f"{name} {_stamp(value) if isinstance(value, Path) else repr(value)}" for name, value in values.items()
-    ]
+    lines = [f"{name} {_written(value)}" for name, value in values.items()]
     text = "\n".join([*lines, ""]).encode("utf-8", "surrogateescape")
     if path.exists() and path.read_bytes() == text:
         return
     with atomic(path) as stream:
         stream.write(text)
+
+
+def _written(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(_written, value))
+    return _stamp(value) if isinstance(value, Path) else repr(value)
 
 
 @dataclass(frozen=True)

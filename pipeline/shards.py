@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from pipeline.errors import InputError
 from pipeline.files import BUFFER, atomic, escape, publish
-from pipeline.ledger import Ledger, Receipt
+from pipeline.ledger import Kind, Ledger, Receipt
 from pipeline.provider import Limits, Provider
 
 
@@ -75,15 +75,13 @@ def fits(line: bytes, limits: Limits) -> str | None:
     return None
 
 
-def write(
-    ledger: Ledger, provider: str, lines: Iterable[Counted], limits: Limits, model: str = ""
-) -> Iterator[Receipt]:
-    """Write the lines, which all ask `model`, as shards, each with a receipt that says `planned`."""
+def write(ledger: Ledger, provider: str, lines: Iterable[Counted], limits: Limits, kind: Kind) -> Iterator[Receipt]:
+    """Write the lines, all of one kind, as shards, each with a receipt that says `planned`."""
     for _, group in groupby(split(lines, limits), key=lambda pair: pair[0]):
-        yield _write(ledger, provider, (one for _, one in group), model)
+        yield _write(ledger, provider, (one for _, one in group), kind)
 
 
-def _write(ledger: Ledger, provider: str, lines: Iterable[Counted], model: str) -> Receipt:
+def _write(ledger: Ledger, provider: str, lines: Iterable[Counted], kind: Kind) -> Receipt:
     whole, count, size = hashlib.sha256(), 0, 0
     tokens = NONE
     draft = ledger.ws.shards / "draft"  # the name holds the hash, which is known at the end
@@ -94,7 +92,7 @@ def _write(ledger: Ledger, provider: str, lines: Iterable[Counted], model: str) 
             count, size, tokens = count + 1, size + len(line) + 1, tally(tokens, prompt, answer)
     name = f"{ledger.next_number():04d}-{whole.hexdigest()[:8]}"
     publish(draft, ledger.ws.shards / f"{name}.jsonl")
-    return ledger.save(Receipt(name, provider, count, size, whole.hexdigest(), model, tokens=tokens))
+    return ledger.save(Receipt(name, provider, count, size, whole.hexdigest(), *kind, tokens=tokens))
 
 
 def tally(tokens: dict[str, int], prompt: int, answer: int) -> dict[str, int]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.answers import decoded
 from pipeline.cost import Calibration, Estimate, Tariff, calibration, cost, estimate, full, used
-from pipeline.ledger import Ledger, Receipt
+from pipeline.ledger import Kind, Ledger, Receipt
 from pipeline.provider import Price, Provider
 from pipeline.tokens import tokenizer
 
@@ -36,22 +36,22 @@ def _usage(ledger: Ledger, receipt: Receipt, provider: Provider, price: Price) -
 
 
 class Lessons(dict):
-    """What receipts taught of each model, worked out when it is asked for."""
+    """What receipts taught of each kind of request, worked out when it is asked for."""
 
     def __init__(self, receipts: Iterable[Receipt]) -> None:
         super().__init__()
         self._receipts = list(receipts)
 
-    def __missing__(self, model: str) -> Calibration:
-        self[model] = calibration(self._receipts, model)
-        return self[model]
+    def __missing__(self, kind: Kind) -> Calibration:
+        self[kind] = calibration(self._receipts, kind)
+        return self[kind]
 
 
 def expected(receipt: Receipt, tariff: Tariff, lessons: Lessons | None = None) -> Estimate:
     """What a shard is estimated to cost; without lessons, as before the first answer."""
     if receipt.tokens is None:
         return Estimate(receipt.requests, cost=None, cost_most=None, full=None)
-    learned = Calibration() if lessons is None else lessons[receipt.model]
+    learned = Calibration() if lessons is None else lessons[receipt.kind]
     margin = tokenizer(receipt.model).margin
     return estimate(receipt.requests, receipt.tokens, tariff.price(receipt.model), margin, learned)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline import room, shards
+from pipeline.ahead import ahead
 from pipeline.clock import Clock
 from pipeline.cost import Tariff
 from pipeline.cutting import cut, described
@@ -14,6 +15,7 @@ from pipeline.errors import IncompleteError, SpendError
 from pipeline.files import write_json
 from pipeline.ledger import Ledger, Receipt
 from pipeline.provider import Provider
+from pipeline.spent import Lessons
 from pipeline.start import Starter
 from pipeline.survey import NAMED, Survey, approved, held, key, survey
 from pipeline.watch import Watch
@@ -75,17 +77,25 @@ def submit(
     if waiting and any(receipt.ref for receipt in ledger):
         # What has ended makes room, and has its real price.
         Watch(ws, provider, clock, say, settle=settle, tariff=tariff).look(ledger)
-    _approve(ledger, waiting, planned, tariff, asked.bounds)
+    _approve(ledger, provider, waiting, planned, tariff, asked)
     sent = _start(starter, waiting, tariff, asked.bounds)
     return _summary(ws, ledger, found, sent, sum(receipt.requests for receipt in ledger if receipt.unstarted))
 
 
 def _approve(
-    ledger: Ledger, waiting: list[Receipt], planned: list[Receipt], tariff: Tariff, bounds: room.Bounds
+    ledger: Ledger,
+    provider: Provider,
+    waiting: list[Receipt],
+    planned: list[Receipt],
+    tariff: Tariff,
+    asked: Asked,
 ) -> None:
-    """What is new must fit into the budget with all that waits already, or nothing of it is kept."""
+    """What is new must fit into the budget with what waits and what comes later, or nothing of it is kept."""
+    if not planned or asked.bounds.budget is None:
+        return
+    later = ahead(ledger.ws, provider, tariff, Lessons(ledger), asked.sample)
     try:
-        room.afford(ledger, waiting if planned else [], tariff, bounds)
+        room.afford(ledger, waiting, tariff, asked.bounds, later.cost_most)
     except SpendError:
         for receipt in planned:
             ledger.save(receipt, state="cancelled")
@@ -120,12 +130,16 @@ def _recover(starter: Starter) -> None:
 
 
 def _refuse(ledger: Ledger, found: Survey, partial: bool) -> None:
-    """The spending gate: nothing may be started here, so nothing may be missing, unless `partial` will do."""
+    """The spending gate: nothing may be started here, so nothing may be missing, unless `partial` will do.
+
+    A later round may: the answers that it combines are there.
+    """
     if any(receipt.state == "starting" for receipt in ledger):
         raise IncompleteError("a submit was interrupted; run `make submit` to finish it")
-    if not found.pending or (partial and any(receipt.ref for receipt in ledger)):
+    missing = len(found.pending.keys() - found.combining)
+    if not missing or (partial and any(receipt.ref for receipt in ledger)):
         return
-    count = f"{len(found.pending):,} of {found.total:,} requests were never submitted"
+    count = f"{missing:,} of {found.total:,} requests were never submitted"
     if found.changed:
         other = f"{len(found.changed):,} with another prompt, model or parameter"
         raise IncompleteError(f"{count} ({other}); put it back, or `make submit` with a new RUN= or REPLACE=1")

@@ -1,23 +1,25 @@
 """What a batch holds, set against what the ledger paid for.
 
-pending = requests of batch.jsonl - requests in shards that were started
+pending = requests of batch.jsonl and round.jsonl - requests in shards that were started
 """
 
 from __future__ import annotations
 
-import itertools
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
-from itertools import islice
-from sys import intern
+from functools import cache, partial
+from itertools import chain, count, islice
+from pathlib import Path
 from typing import Any
 
 from pipeline import shards
-from pipeline.answers import answered, asking, reader
+from pipeline.answers import Reader, answered, asking
+from pipeline.custom_id import transcript
 from pipeline.errors import InputError, Unencodable
 from pipeline.files import BUFFER
-from pipeline.ledger import Ledger, Receipt, identity
+from pipeline.ledger import Kind, Ledger, Receipt, identity
+from pipeline.prompts import load
 from pipeline.provider import Limits, Provider
 from pipeline.validate import Faults, parse
 from pipeline.workspace import Workspace
@@ -25,20 +27,22 @@ from pipeline.workspace import Workspace
 NAMED = 3  # custom_ids that a message names
 
 Key = Callable[[bytes, str], bytes]  # of a line and its model: requests with one key are sent once
+Where = tuple[Path, int]  # file and line
 
 
 @dataclass
 class Survey:
     """What is to be sent.
 
-    `pending` are the models of the requests that no job has, by key; `changed` the custom_ids of those among them
-    that were sent with another body.
+    `pending` are the kinds of the requests that no job has, by key; `changed` the custom_ids of those among them
+    that were sent with another body, and `combining` the keys of those that combine answers which came.
     `shared` are pairs of custom_ids: a request that is answered by another one's, and that one ("" if it was sent
     before). `unsent` counts requests outside of the sample.
     """
 
     total: int = 0
-    pending: dict[bytes, str] = field(default_factory=dict)
+    pending: dict[bytes, Kind] = field(default_factory=dict)
+    combining: set[bytes] = field(default_factory=set)
     changed: dict[bytes, str] = field(default_factory=dict)
     shared: int = 0
     twins: list[tuple[str, str]] = field(default_factory=list)
@@ -61,30 +65,33 @@ def survey(
     of, found = key(provider, each), Survey()
     sent, names, tried = _sent(ledger, provider, retry)
     candidates: list[tuple[str, bytes]] = []  # whose custom_id was sent
-    sizes: list[tuple[int, bytes]] = []
+    groups: dict[str, list[tuple[int, bytes]]] = defaultdict(list)  # by transcript
     firsts: dict[bytes, str] = {}  # custom_ids of pending requests that may be named
-    for name, model, line in _checked(ledger.ws, provider):
+    for path, name, kind, line in _checked(ledger.ws, provider):
         found.total += 1
-        found.model = found.model or model
+        found.model = found.model or kind.model
         if sample:
-            sizes.append((len(line), of(line, model)))
+            groups[transcript(name)].append((len(line), of(line, kind.model)))
         if identity(line) in sent:
             continue
-        asked = of(line, model)
+        asked = of(line, kind.model)
+        if path == ledger.ws.round:
+            found.combining.add(asked)
         if provider.custom_id(line) in names and identity(line) not in tried:
             candidates.append((name, asked))
-        _add(found, firsts, asked, name, intern(model))
+        _add(found, firsts, asked, name, kind)
     if not each and found.pending:
         _share(found, ledger, provider, sent, of)
     if sample:
-        _sample(found, sizes, sample)
+        _sample(found, groups.values(), sample)
     found.changed = {asked: name for name, asked in candidates if asked in found.pending}
+    found.combining &= found.pending.keys()
     return found
 
 
-def _add(found: Survey, firsts: dict[bytes, str], asked: bytes, name: str, model: str) -> None:
+def _add(found: Survey, firsts: dict[bytes, str], asked: bytes, name: str, kind: Kind) -> None:
     if asked not in found.pending:
-        found.pending[asked] = model
+        found.pending[asked] = kind
         if len(firsts) < 100_000:  # names are for people: a few are enough
             firsts[asked] = name
         return
@@ -104,64 +111,84 @@ def _share(found: Survey, ledger: Ledger, provider: Provider, sent: set[bytes], 
                         found.twins.append(("", provider.custom_id(line)))
 
 
-def _sample(found: Survey, sizes: list[tuple[int, bytes]], sample: int) -> None:
-    """Keep what is missing for a sample of so many: what was sent counts first, then all lengths are taken in turn.
+def _sample(found: Survey, groups: Iterable[list[tuple[int, bytes]]], sample: int) -> None:
+    """Keep what is missing for a sample of so many transcripts: those of which something was sent count first, then
+    all lengths are taken in turn. Each has all its requests.
 
     The same batch has the same sample, and a larger one holds a smaller one.
     """
-    keys = list(dict.fromkeys(asked for _, asked in sorted(sizes)))
-    sent = [asked for asked in keys if asked not in found.pending]
-    fresh = (keys[at] for at in spread(len(keys)) if keys[at] in found.pending)
-    chosen = set(islice(fresh, max(sample - len(sent), 0)))
+    sizes = sorted((sum(size for size, _ in group), tuple(asked for _, asked in group)) for group in groups)
+    several = list(dict.fromkeys(keys for _, keys in sizes))
+    begun = {keys for keys in several if not found.pending.keys() >= set(keys)}
+    fresh = (several[at] for at in spread(len(several)) if several[at] not in begun)
+    chosen = set(chain(*begun, *islice(fresh, max(sample - len(begun), 0))))
     found.unsent = sum(asked not in chosen for asked in found.pending)
-    found.pending = {asked: model for asked, model in found.pending.items() if asked in chosen}
+    found.pending = {asked: kind for asked, kind in found.pending.items() if asked in chosen}
 
 
-def spread(count: int) -> Iterator[int]:
-    """All numbers below `count`, from the middle out: half, quarters, eighths, … (van der Corput's sequence)."""
+def spread(total: int) -> Iterator[int]:
+    """All numbers below `total`, from the middle out: half, quarters, eighths, … (van der Corput's sequence)."""
     seen: set[int] = set()
-    for step in itertools.count(1):
-        if len(seen) == count:
+    for step in count(1):
+        if len(seen) == total:
             return
-        at = int(int(f"{step:b}"[::-1], 2) / (1 << step.bit_length()) * count)
+        at = int(int(f"{step:b}"[::-1], 2) / (1 << step.bit_length()) * total)
         if at not in seen:
             seen.add(at)
             yield at
 
 
-def _checked(ws: Workspace, provider: Provider) -> Iterator[tuple[str, str, bytes]]:
-    """custom_id, model and line of each request of the batch. Raises InputError for all faults at the end."""
-    faults, seen = Faults(), {}
-    for number, request, line in requests(ws, provider, faults):
+def _checked(ws: Workspace, provider: Provider) -> Iterator[tuple[Path, str, Kind, bytes]]:
+    """File, custom_id, kind and line of each request. Raises InputError for all faults at the end."""
+    faults, seen, prompts = Faults(), {}, load(ws)
+    for where, request, line in requests(ws, provider, faults):
         name = request["custom_id"]
         if name in seen:
-            faults.add(f"{ws.batch}:{number}", f"$.custom_id: {name!r} is also on line {seen[name]}")
-        seen[name] = number
-        yield name, request["body"]["model"], line
+            faults.add(_place(where), f"$.custom_id: {name!r} is also on line {seen[name]}")
+        seen[name] = where[1]
+        yield where[0], name, _kind(request["body"]["model"], prompts.of(name).name), line
     faults.check("nothing was sent; mend the transcripts and run `make batch` again")
     if not seen:
         raise InputError(f"{ws.batch} holds no requests; run `make batch`")
 
 
-def requests(ws: Workspace, provider: Provider, faults: Faults) -> Iterator[tuple[int, Any, bytes]]:
-    """Line number, request and encoded line of each request of the batch; what cannot be sent is a fault."""
+@cache
+def _kind(model: str, prompt: str) -> Kind:
+    return Kind(model, prompt)  # one for all requests of the kind
+
+
+def requests(ws: Workspace, provider: Provider, faults: Faults) -> Iterator[tuple[Where, Any, bytes]]:
+    """Place, request and encoded line of each request of the batch, and of the round that combines its answers.
+
+    What cannot be sent is a fault.
+    """
     limits: dict[str, Limits] = {}
     if not ws.batch.exists():
         raise InputError(f"{ws.batch}: no such file; run `make batch`")
-    with ws.batch.open("rb", buffering=BUFFER) as stream:
-        for number, request in parse(stream, ws.batch, "request", faults):
-            model = request["body"]["model"]
-            if model not in limits:
-                limits[model] = provider.limits(model)
-            try:
-                line = shards.encode(provider, request)
-                why = shards.fits(line, limits[model])
-            except Unencodable as error:
-                why = f"{provider.name} cannot send this: {error}"
-            if why:
-                faults.add(f"{ws.batch}:{number}", f"$.custom_id {request['custom_id']!r}: {why}")
-            else:
-                yield number, request, line
+    for path, number, request in _records(ws, faults):
+        model = request["body"]["model"]
+        if model not in limits:
+            limits[model] = provider.limits(model)
+        try:
+            line = shards.encode(provider, request)
+            why = shards.fits(line, limits[model])
+        except Unencodable as error:
+            why = f"{provider.name} cannot send this: {error}"
+        if why:
+            faults.add(_place((path, number)), f"$.custom_id {request['custom_id']!r}: {why}")
+        else:
+            yield (path, number), request, line
+
+
+def _records(ws: Workspace, faults: Faults) -> Iterator[tuple[Path, int, Any]]:
+    for path in filter(Path.exists, (ws.batch, ws.round)):
+        with path.open("rb", buffering=BUFFER) as stream:
+            for number, request in parse(stream, path, "request", faults):
+                yield path, number, request
+
+
+def _place(where: Where) -> str:
+    return f"{where[0]}:{where[1]}"
 
 
 def _sent(ledger: Ledger, provider: Provider, retry: bool) -> tuple[set[bytes], set[str], set[bytes]]:
@@ -170,7 +197,7 @@ def _sent(ledger: Ledger, provider: Provider, retry: bool) -> tuple[set[bytes], 
     With `retry`, less those that failed. One whose answer was not valid is sent again only as it was: it is
     `tried`, and its custom_id stays, since under another schema it is another request, and paid.
     """
-    keys, names, tried, read = set(), set(), set(), reader(ledger.ws, provider)
+    keys, names, tried, read = set(), set(), set(), Reader(ledger.ws, provider)
     for receipt in ledger:
         if receipt.unstarted:
             continue

@@ -29,8 +29,10 @@ def _rows(plan: Plan) -> Iterator[tuple[str, str]]:
         yield "shared", _shared(plan)
     for part in plan.parts:
         yield from _part(part)
-    if len(plan.parts) > 1:
-        yield "in all", _cost(_total(plan.parts))
+    if plan.later.requests:
+        yield "later", f"about {many(plan.later.requests, 'request')} that combine answers: {_cost(plan.later)}"
+    if len(plan.parts) > 1 or (plan.later.requests and plan.parts):
+        yield "in all", _cost(_total(plan.parts) + plan.later)
     if plan.started:
         spent = UNKNOWN if plan.spent is None else dollars(plan.spent) + (" at most" if plan.open else "")
         yield "sent", f"{many(plan.started, 'request')} so far: {spent}"
@@ -53,6 +55,8 @@ def _shared(plan: Plan) -> str:
 def _part(part: Part) -> Iterator[tuple[str, str]]:
     total, price = part.estimate, part.price
     yield "model", part.model
+    if part.prompt:
+        yield "prompt", part.prompt
     yield "shards", f"{part.shards:,}{_limits(part)}"
     yield "input", f"{total.input:,} tokens, {total.input_most:,} at most: {_counted(part)}"
     yield "output", f"{total.output:,} tokens, {total.output_most:,} at most: {_guessed(part)}"
@@ -108,7 +112,7 @@ def _total(parts: list[Part]) -> Estimate:
 
 
 def _end(plan: Plan, pending: int) -> Iterator[tuple[str, str]]:
-    budget, most = plan.asked.bounds.budget, _total(plan.parts).cost_most
+    budget, most = plan.asked.bounds.budget, (_total(plan.parts) + plan.later).cost_most
     over = budget is not None and (None in (most, plan.spent) or most + plan.spent > budget)
     if budget is not None:
         unknown = "the price is not known" if None in (most, plan.spent) else "too little"
@@ -142,6 +146,7 @@ def facts(plan: Plan) -> dict[str, Any]:
         "outside_sample": found.unsent,
         "changed": len(found.changed),
         "estimate": asdict(_total(plan.parts)),
+        "later": asdict(plan.later),
         "parts": [_fact(part) for part in plan.parts],
         "retry": asdict(_total(plan.retry)),
         "replace": asdict(_total(plan.replace)),

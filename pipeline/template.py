@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -14,17 +15,30 @@ NAMES = (*FIELDS, "timed", "metadata")  # the user's own fields reach a prompt o
 
 PROBE = "oats and barley"  # words of a transcript that is none
 
-Template = Callable[[Mapping[str, Any]], str]
+
+@dataclass(frozen=True)
+class Template:
+    """Makes the message of a transcript. `timed`: it sends the text with times in it."""
+
+    fill: Callable[[Mapping[str, Any]], str]
+    timed: bool = False
+
+    def __call__(self, transcript: Mapping[str, Any]) -> str:
+        return self.fill(transcript)
+
+    def source(self, transcript: Mapping[str, Any]) -> str:
+        """The text of a transcript as this template sends it."""
+        return timed(transcript) if self.timed else transcript["text"]
 
 
 def template(text: str, where: str, first: int = 1) -> Template:
-    """Makes the message of a transcript. `first` is the line of `where` that the text begins on.
+    """From its text; `first` is the line of `where` that the text begins on.
 
     What a transcript does not have is nothing. Raises InputError with its line for what is no template, for a name
     that is no field, and if neither `text` nor `timed` is in it: no transcript would be sent.
     """
     if text == "{{ text }}":  # most templates: no need of an engine
-        return lambda transcript: transcript["text"]
+        return Template(lambda transcript: transcript["text"])
     names = _names(text, where, first)
     if not names & {"text", "timed"}:
         raise InputError(f"{where}: the template has no {{{{ text }}}}, so no transcript would be sent; add it")
@@ -34,15 +48,17 @@ def template(text: str, where: str, first: int = 1) -> Template:
         fields = {name: transcript.get(name) for name in FIELDS}
         fields["metadata"] = transcript.get("metadata") or {}
         if "timed" in names:
-            fields["timed"] = timed(transcript)
+            fields["timed"] = (
+                transcript["timed"] if "timed" in transcript else timed(transcript)
+            )  # of a part: as cut
         return _filled(made, fields, where)
 
     if not _sends(fill):
         raise InputError(f"{where}: its {{{{ text }}}} comes to nothing, so no transcript would be sent")
-    return fill
+    return Template(fill, "timed" in names)
 
 
-def _sends(fill: Template) -> bool:
+def _sends(fill: Callable[[Mapping[str, Any]], str]) -> bool:
     """Whether a transcript's words come through; True where only a real one can tell."""
     try:
         return PROBE in fill({"id": "a", "title": "a", "speakers": ["a"], "text": PROBE, "metadata": {}}).casefold()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pipeline.words import elapsed
 
 APART = 30.0  # seconds from one time to the next, at least
+FAR = 10_000  # characters that a segment may stand behind the one before
 
 
 def timed(transcript: Mapping[str, Any]) -> str:
@@ -27,3 +30,28 @@ def timed(transcript: Mapping[str, Any]) -> str:
             lines[-1].append(piece["text"])
         last = speaker
     return "\n".join(" ".join(words) for words in lines)
+
+
+Moments = list[tuple[float, float]]  # where a segment ends, in characters of the text; when it begins, in seconds
+
+
+def moments(text: str, segments: Iterable[Mapping[str, Any]]) -> Moments:
+    """Of each segment that has a time and stands in the text; last, behind all text, when the last of them ends."""
+    found: Moments = []
+    at, last = 0, 0.0
+    for piece in segments:
+        place = text.find(piece["text"], at, at + len(piece["text"]) + FAR) if piece["text"] else -1
+        if place >= 0:
+            at = place + len(piece["text"])
+            if piece.get("start") is not None:
+                found.append((at, piece["start"]))
+                last = piece["start"] if piece.get("end") is None else piece["end"]
+    return [*found, (math.inf, last)] if found else []
+
+
+def when(known: Moments, begin: int, end: int) -> tuple[float | None, float | None]:
+    """Seconds at which the text from `begin` to `end` is said: when its first segment begins, and the next one."""
+    if not known:
+        return None, None
+    first, after = (bisect_right(known, (place, math.inf)) for place in (begin, end))
+    return known[min(first, len(known) - 1)][1], known[min(after, len(known) - 1)][1]

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from itertools import chain
+from math import ceil
 from typing import Any
 
 from pipeline.pool import ordered
@@ -21,6 +22,8 @@ REQUEST = 4  # tokens that begin a request and its answer: 3 to 5. A system prom
 FIELDS = ("tools", "functions", "response_format")  # what else of a body a model reads, as JSON
 PIECE = 5_000  # characters: a megabyte of spaces overflows the tokenizer's stack, of accents it takes minutes
 BATCH = 1_000_000  # characters that are counted at once
+FOREIGN = 0.6  # what is added to the upper end for text that is not English, which nothing was measured on
+COMMON = re.compile(r"\b(?:and|it|of|that|the|to|you)\b", re.I)  # words of English, and of few other languages
 VOCABULARIES = {"Qwen2.5": "qwen2.5-72b-instruct", "Qwen3.5": "qwen3.6-27b"}  # as the package calls them
 
 
@@ -77,6 +80,23 @@ def tokenizer(model: str) -> Tokenizer:
     """What counts for a model, by its name; a tokenizer without family where nothing was measured."""
     found = (row for pattern, row in FAMILIES.items() if re.search(pattern, model.lower()))
     return next(found, Tokenizer("Qwen2.5"))
+
+
+def tokens(text: str, model: str) -> int:
+    """Of one text alone, as expected."""
+    return _count(tokenizer(model), [(0, [text])])[0]
+
+
+def most(text: str, model: str) -> int:
+    """The same at most, also for text that is not English."""
+    margin = tokenizer(model).margin + (0 if english(text) else FOREIGN)
+    return ceil(tokens(text, model) * (1 + margin))
+
+
+def english(text: str) -> bool:
+    """Whether one word in twenty is one of the most common English ones: half as many as speech has."""
+    words = text[:20_000].split()
+    return 20 * len(COMMON.findall(text[:20_000])) > len(words) > 0
 
 
 def count(bodies: Iterable[Mapping[str, Any]], model: str, workers: int = 1) -> Iterator[int]:

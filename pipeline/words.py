@@ -13,6 +13,11 @@ def elapsed(seconds: float) -> str:
     return f"{hours}:{minute:02d}:{second:02d}"
 
 
+def span(start: float | None, end: float | None) -> str:
+    """`, 0:41:10 to 1:02:33`; nothing where there are no times."""
+    return "" if start is None or end is None else f", {elapsed(max(start, 0))} to {elapsed(max(end, 0))}"
+
+
 def dollars(amount: float) -> str:
     """`$1,234.50`; `$0.0042`, where cents say nothing."""
     if 0 < amount < 0.0001:

@@ -4,7 +4,7 @@ request   {"recordId": str, "modelInput": {"messages", "system", "inferenceConfi
 output    {"recordId", "modelInput", "modelOutput": {"output": {"message"}, "stopReason", "usage"}}
 error     {"recordId", "modelInput", "error": {"errorCode", "errorMessage"}}
 
-A recordId is alphanumeric, so the `-` and `_` of a custom_id are spelled with a Z. The model has no place in a
+A recordId is alphanumeric, so the `-`, `_` and `.` of a custom_id are spelled with a Z. The model has no place in a
 line (the service refuses it there): the recordId ends in a hash of it, so that another model is another request.
 """
 
@@ -21,9 +21,9 @@ from pipeline.errors import Unencodable
 from pipeline.provider import Result
 from providers.chat import as_object
 
-SPELLED = {"Z": "Z0", "-": "Z1", "_": "Z2"}
+SPELLED = {"Z": "Z0", "-": "Z1", "_": "Z2", ".": "Z4"}
 PLAIN = {spelled: letter for letter, spelled in SPELLED.items()}
-RECORD = re.compile(r"((?:[A-Ya-z0-9]|Z[012])+)Z3[0-9a-f]{8}")
+RECORD = re.compile(r"((?:[A-Ya-z0-9]|Z[0124])+)Z3[0-9a-f]{8}")
 INFERENCE = {"max_tokens": "maxTokens", "temperature": "temperature", "top_p": "topP", "stop": "stopSequences"}
 # Converse's own top-level fields; they go as they are.
 OWN = (
@@ -106,11 +106,11 @@ def decode(line: bytes) -> Result:
 def custom_id(record: object) -> str | None:
     """The custom_id that a recordId spells; None if it is none of ours."""
     match = RECORD.fullmatch(record) if isinstance(record, str) else None
-    return re.sub("Z[012]", lambda spelled: PLAIN[spelled[0]], match[1]) if match else None
+    return re.sub("Z[0124]", lambda spelled: PLAIN[spelled[0]], match[1]) if match else None
 
 
 def _record(name: str, model: str) -> str:
-    spelled = re.sub("[Z_-]", lambda letter: SPELLED[letter[0]], name)
+    spelled = re.sub("[Z_.-]", lambda letter: SPELLED[letter[0]], name)
     return f"{spelled}Z3{hashlib.sha256(model.encode()).hexdigest()[:8]}"
 
 

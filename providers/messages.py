@@ -37,7 +37,8 @@ UNRUN = {"expired": "expired", "canceled": "cancelled"}
 def encode(request: Mapping[str, Any]) -> bytes:
     """The request as one line. Its fields are sorted: equal requests are equal bytes."""
     name, params = request["custom_id"], orjson.dumps(dict(sorted(_params(request["body"]).items())))
-    stem = name if len(name) <= STEM else f"{name[: STEM - 13]}-{_mark(name.encode())}"
+    fits = len(name) <= STEM and "." not in name  # which Messages does not take
+    stem = name if fits else f"{name[: STEM - 13].replace('.', '-')}-{_mark(name.encode())}"
     return b'{"custom_id":"' + f"{stem}-{_mark(params)}".encode() + b'","params":' + params + b"}"
 
 

@@ -34,7 +34,6 @@ STATES = {
     "CANCELLED": "cancelled",
     "CANCELED": "cancelled",
 }
-CONTEXTS = {"meta-llama/Llama-3.3-70B-Instruct-Turbo": 131_072}  # tokens; the default model's card
 
 
 class Together(Provider):
@@ -54,7 +53,6 @@ class Together(Provider):
             max_bytes=100_000_000,
             max_line_bytes=10_000_000,
             max_enqueued_tokens=30_000_000_000,
-            context=CONTEXTS.get(model),
             poll=(30.0, 60.0),
         )
 

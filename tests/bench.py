@@ -91,7 +91,7 @@ def ended() -> None:
     """A ledger in which every job has ended, made without a service."""
     from pipeline import shards
     from pipeline.cutting import counted
-    from pipeline.ledger import Ledger
+    from pipeline.ledger import Kind, Ledger
     from pipeline.survey import key, survey
     from pipeline.workspace import Workspace
     from providers.together import Together
@@ -100,7 +100,7 @@ def ended() -> None:
     ledger = Ledger(ws)
     todo = set(survey(ledger, provider).pending)
     lines = counted(ws, provider, "m", todo, key(provider, False))
-    for receipt in shards.write(ledger, "together", lines, provider.limits("m"), "m"):
+    for receipt in shards.write(ledger, "together", lines, provider.limits("m"), Kind("m")):
         rows = [answer(json.loads(line)["custom_id"]) for line in ledger.lines(receipt)]
         random.Random(1).shuffle(rows)
         data = b"".join(rows)

@@ -16,6 +16,7 @@ from pipeline.cli import main
 from pipeline.ingest import ingest
 from pipeline.prompt import Prompt
 from pipeline.workspace import Workspace
+from tests.fakes import Fake, Service
 
 PLUGINS = {
     "BASE_URL", "KEY_ENV", "LIVE_CONCURRENCY", "LIVE_RPM",
@@ -69,10 +70,10 @@ def make_batch(ws, tmp_path):
     return make
 
 
-def batched(ws: Workspace, paths: list[Path], prompt: Prompt) -> int:
+def batched(ws: Workspace, paths: list[Path], prompt: Prompt, overlap: int = 200) -> int:
     """From transcripts to batch.jsonl; the number of requests."""
     ingest(ws, paths, say=lambda text: None)
-    return batch(ws, prompt, say=lambda text: None)
+    return batch(ws, Fake(Service()), [prompt], overlap, say=lambda text: None)
 
 
 @pytest.fixture

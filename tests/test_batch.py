@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.batch import FITS, custom_id
+from pipeline.custom_id import FITS, stem
 from pipeline.prompt import Prompt
 from pipeline.transcripts.paths import paths, sources
 from pipeline.transcripts.reading import join, segment, tidy
@@ -48,15 +48,15 @@ def test_without_a_template_the_user_message_is_the_text(ws, tmp_path):
     ],
 )
 def test_custom_id_is_the_id_or_a_slug_with_a_hash(name, made):
-    assert custom_id(name).startswith(made)
-    assert FITS.fullmatch(custom_id(name))
-    assert (custom_id(name) == name) == (made == name)
+    assert stem(name).startswith(made)
+    assert FITS.fullmatch(stem(name))
+    assert (stem(name) == name) == (made == name)
 
 
 @given(st.text(min_size=1), st.text(min_size=1))
 def test_custom_ids_fit_and_tell_ids_apart(one, other):
-    assert FITS.fullmatch(custom_id(one))
-    assert (custom_id(one) == custom_id(other)) == (one == other)
+    assert FITS.fullmatch(stem(one))
+    assert (stem(one) == stem(other)) == (one == other)
 
 
 def test_ids_that_differ_by_case_are_two(ws, tmp_path):

@@ -517,7 +517,10 @@ def test_equal_requests_are_equal_bytes_and_another_model_is_another_request():
     assert converse.encode(one) != converse.encode(two)
 
 
-@given(st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True), st.text(st.characters(codec="utf-8"), min_size=1))
+@given(
+    st.from_regex(r"[A-Za-z0-9_-]{1,50}([.][A-Za-z0-9_-]{1,6}){0,2}", fullmatch=True),
+    st.text(st.characters(codec="utf-8"), min_size=1),
+)
 def test_a_record_id_is_alphanumeric_and_spells_the_custom_id(name, model):
     line = converse.encode({**request(), "custom_id": name, "body": {**request()["body"], "model": model}})
     record = orjson.loads(line)["recordId"]

@@ -153,6 +153,7 @@ class TestMachine(ProviderContract):
         monkeypatch.setenv("BASE_URL", "http://127.0.0.1:1/v1")
         monkeypatch.setenv("VLLM_COMMAND", sys.executable)
         monkeypatch.setattr("providers.local.model.weights", lambda: Path())
+        monkeypatch.setattr("providers.local.model.counter", lambda: lambda text: len(text) // 4)
         service = MachineService(request.param)
         service.tells_strangers = False  # a folder is of one run
         return service

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.errors import DamagedError, UnfinishedError
 from pipeline.files import atomic, escape, lines, lock
-from pipeline.ledger import Ledger, Receipt
+from pipeline.ledger import Kind, Ledger, Receipt
 from pipeline.provider import Limits
 from pipeline.shards import Counted, split, write
 
@@ -77,7 +77,7 @@ def test_split_fills_each_shard_up_to_its_limits(limits, shards):
 
 def test_a_shard_that_was_changed_by_hand_is_refused(ws):
     ledger = Ledger(ws)
-    (receipt,) = write(ledger, "fake", [Counted(b'{"custom_id":"a"}')], Limits())
+    (receipt,) = write(ledger, "fake", [Counted(b'{"custom_id":"a"}')], Limits(), Kind("m"))
     path = ledger.shard(receipt).path
     assert list(ledger.lines(receipt)) == [b'{"custom_id":"a"}']
     for data in (b'{"custom_id":"b"}\n', b'{"custom', b'{"custom_id":"a"}\n\n'):

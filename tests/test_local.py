@@ -209,3 +209,10 @@ def test_the_window_is_known_and_a_wrong_one_is_said(monkeypatch):
     monkeypatch.setenv("LOCAL_CONTEXT", "big")
     with pytest.raises(Rejected, match="LOCAL_CONTEXT=big is no number of tokens"):
         local.Local().limits("m")
+
+
+def test_the_engine_counts_tokens_and_without_it_nothing_is_counted(monkeypatch):
+    assert local.Local().tokens("the lamp of the harbour") == 5
+    monkeypatch.setattr("providers.local.model.counter", lambda: model.weights())
+    monkeypatch.setattr("providers.local.model.importlib.util.find_spec", lambda name: None)
+    assert local.Local().tokens("oats") is None

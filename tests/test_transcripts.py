@@ -336,11 +336,16 @@ def test_warnings_are_said_a_few_times_and_counted():
 
 
 def test_a_text_over_the_window_is_named_with_its_size(run, tmp_path):
-    talks = write_jsonl(tmp_path / "t.jsonl", [{"id": "big", "text": "x" * 40_000}, {"id": "small", "text": "x"}])
-    _, out, err = run("batch", talks, "--model", "m", "--context", "12000")
-    assert out.endswith("2 requests for m\n")
-    assert "warning: big: 40 KB, about 14,025 tokens with the answer; m takes 12,000" in err
-    assert "small" not in err
+    texts = {"big": "oats " * 10_000, "small": "x", "fits": "x" * 40_000}
+    talks = write_jsonl(tmp_path / "t.jsonl", [{"id": name, "text": text} for name, text in texts.items()])
+    code, _, err = run("batch", talks, "--model", "m", "--context", "12000")
+    assert code == 2
+    assert "transcripts.jsonl:1: 'big': about 10,002 tokens and 4,000 for the answer; m takes 12,000" in err
+    assert err.count("\n") == 1  # the others fit
+    for how, lines in (("split", 6), ("truncate", 3)):
+        code, out, err = run("batch", talks, "--model", "m", "--context", "12000", "--long", how)
+        assert (code, out.split("\n")[-2]) == (0, f"{lines} requests for m")
+        assert "warning: big: too long for the window" in err
 
 
 # ---- the stage -------------------------------------------------------------------------------------

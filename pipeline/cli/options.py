@@ -75,6 +75,7 @@ def asking(command: Callable) -> Callable:
     options = [
         variable("MODEL", "--model", default="", help="Model; the provider's own default without it."),
         variable("PROMPT", "--prompt", default="", help="File with the prompt, or one of data/prompts."),
+        variable("PROMPTS", "--prompts", default="", help="Several, in one run; instead of PROMPT."),
         variable("ANSWER", "--answer", default="", help="JSON Schema that each answer must fit."),
         variable("TEMPLATE", "--template", default="", help="File with the user message; {{ text }} in it."),
         variable(
@@ -86,7 +87,23 @@ def asking(command: Callable) -> Callable:
         variable("TEMPERATURE", "--temperature", type=Number(0, 2)),
         variable("TOP_P", "--top-p", type=Number(0, 1, min_open=True)),
         variable("EXTRA", "--extra", default="", help="JSON object of further body fields."),
-        variable("CONTEXT", "--context", type=click.IntRange(1), help="The model's window in tokens, to warn by."),
+        variable("CONTEXT", "--context", type=click.IntRange(1), help="The model's window in tokens."),
+        variable(
+            "LONG",
+            "--long",
+            type=click.Choice(["refuse", "split", "truncate"]),
+            default="refuse",
+            show_default=True,
+            help="A transcript that does not fit: stop there, ask it in parts, or its beginning alone.",
+        ),
+        variable(
+            "OVERLAP",
+            "--overlap",
+            type=click.IntRange(0),
+            default=200,
+            show_default=True,
+            help="Tokens that a part repeats of the one before.",
+        ),
     ]
     return all_of(options, command)
 

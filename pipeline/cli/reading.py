@@ -25,16 +25,16 @@ def settings(
 ) -> None:
     """Stamp the variables and inputs for Make (free)."""
     from pipeline import plugins
-    from pipeline.prompt_file import PromptFile, load, named
+    from pipeline.prompt_file import load, named
     from pipeline.settings import settings
 
     ws = Workspace.of(run, provider)
     plugins.provider(provider)
     reading = _reading(ws, words, encoding, errors)
-    asking["prompt"] = named(asking["prompt"])
-    file = load(asking["prompt"]) if asking["prompt"] and Path(asking["prompt"]).exists() else PromptFile("")
-    asking["answer"] = asking["answer"] or (file.answer if isinstance(file.answer, str) else "")
-    for name in ("prompt", "template", "answer"):
+    paths = [Path(named(word)) for word in (asking["prompts"] or asking["prompt"]).split()]
+    schemas = [load(str(path)).answer for path in paths if path.exists()]
+    asking["files"] = [*paths, *(Path(schema) for schema in schemas if isinstance(schema, str))]
+    for name in ("template", "answer"):
         asking[name] = Path(asking[name]) if asking[name] else ""
     asking["local_model"] = os.environ.get("LOCAL_MODEL", "")
     settings(ws, reading, asking, _paths(ws, files, reading.transcripts))
@@ -77,23 +77,27 @@ def batch(
     verbose: bool,
     model: str,
     prompt: str,
+    prompts: str,
     template: str,
     max_tokens: int | None,
     extra: str,
     answer: str,
     context: int | None,
+    long: str,
+    overlap: int,
     **sampling: float | None,
 ) -> None:
     """Turn transcripts into requests, one a line (free). FILES are read first, as `transcripts` does."""
     from pipeline import plugins
-    from pipeline import prompt as prompts
+    from pipeline import prompt as asking
     from pipeline.batch import batch
     from pipeline.files import lock
+    from pipeline.window import windowed
 
     ws = Workspace.of(run, provider)
     plugin = plugins.provider(provider)
-    asked = prompts.prompt(
-        prompt,
+    asked = asking.prompts(
+        prompts.split() or [prompt],
         template,
         model=model,
         max_tokens=max_tokens,
@@ -102,12 +106,12 @@ def batch(
         schema=answer,
         default_model=plugin.default_model or "",
     )
-    asked = prompts.expressed(asked, plugin)
+    asked = windowed([asking.expressed(one, plugin) for one in asked], plugin, context, long)
     with lock(ws.lock, "batch"):
         if files:
             _ingest(ws, list(files), "", skip=False, workers=None, verbose=verbose)
-        count = batch(ws, asked, context or plugin.limits(asked.model).context, verbose, say)
-    click.echo(f"{many(count, 'request')} for {asked.model}")
+        count = batch(ws, plugin, asked, overlap, verbose, say)
+    click.echo(f"{many(count, 'request')} for {', '.join(dict.fromkeys(one.model for one in asked))}")
 
 
 @main.command()

@@ -55,7 +55,7 @@ def results(
     click.echo(total(counts))
     click.echo(f"cost: {money(bill(Ledger(ws), tariff))}")
     complete = counts["ok"] == rows(counts)
-    for line in (plugin.caveat, *_odd(counts), _again(counts)):
+    for line in (plugin.caveat, *_odd(counts), _rounds(counts) or _again(counts)):
         if line:
             click.echo(line)
     if strict:
@@ -68,6 +68,11 @@ def _again(counts: Mapping[str, int]) -> str:
     if counts["unsent"]:
         return "`make submit` sends those that were not sent yet"
     return "" if counts["ok"] == rows(counts) else f"{AGAIN}, and pays for them"
+
+
+def _rounds(counts: Mapping[str, int]) -> str:
+    requests = many(counts["combining"], "request")
+    return f"`make submit` combines answers to parts: {requests}" if counts["combining"] else ""
 
 
 def _odd(counts: Mapping[str, int]) -> Iterator[str]:

@@ -87,6 +87,21 @@ class ProviderContract:
         assert run.texts() == {name: service.text.format(run.wire(name)) for name in (*EVERY, *IDS)}
         assert service.starts() == len(service.invoice) == 1
 
+    def test_ids_of_parts_are_told_apart(self, run):
+        names = ("a", "a.p01", "a-p01", "a.b.p01", "a-b.p01", "Z.p01", "a" * 56 + ".r2p0001")
+        assert len({run.provider.custom_id(run.encoded(name)) for name in names}) == len(names)
+
+    def test_a_long_transcript_has_one_answer(self, run, service):
+        least, words = run.provider.limits("m").min_requests, "words of {0} and of the oats. " * 200
+        ids = [f"long-{number}" for number in range(least)]
+        run.make(*ids, words=words, window=900, long="split")
+        for _ in range(2):
+            run.send()
+            outcomes = run.collect()
+        assert outcomes == dict.fromkeys(ids, "ok")
+        assert all(len(row["parts"]) > 1 for row in run.rows().values())
+        assert len(service.invoice) == service.starts() == 2
+
     def test_line_separators_in_a_text_part_nothing(self, run, service):
         service.text = "one\u2028two\u2029three\x85 {}"
         run.make("a", "b", words="one\u2028two\u2029three\x85")
@@ -286,7 +301,7 @@ class Run:
         self.provider: Provider = service.provider()
         self.ws = Workspace.of(name, self.provider.name)
 
-    def make(self, *ids: str, words: str = "words of {}") -> None:
+    def make(self, *ids: str, words: str = "words of {}", **prompt: Any) -> None:
         """Requests for these ids."""
         most = self.provider.limits("m").max_requests
         assert most is None or most >= len(ids), (
@@ -297,7 +312,7 @@ class Run:
         talks = [{"id": name, "text": words.format(name)} for name in ids]
         path.write_bytes(b"".join(orjson.dumps(talk) + b"\n" for talk in talks))
         ingest(self.ws, [path], say=self.said.append)
-        batch(self.ws, self._prompt(), say=self.said.append)
+        batch(self.ws, self.service.provider(), [self._prompt(**prompt)], say=self.said.append)
 
     def send(self, provider: Any = None, **how: bool) -> None:
         submit(
@@ -346,5 +361,5 @@ class Run:
         request = next(request for request in requests if request["custom_id"] == name)
         return self.service.wire(self.provider.encode(request))
 
-    def _prompt(self) -> Prompt:
-        return Prompt(self.provider.default_model or "m", "Be brief.", max_tokens=90)
+    def _prompt(self, **how: Any) -> Prompt:
+        return Prompt(self.provider.default_model or "m", "Be brief.", **{"max_tokens": 90, **how})

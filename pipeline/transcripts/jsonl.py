@@ -33,7 +33,7 @@ def outcome(value: Any, where: str, path: str, said: set[str]) -> Outcome:
     if isinstance(value, dict) and value.keys() >= RESULT:  # a line of another run's results
         if value["outcome"] != "ok":
             return Outcome(where, faults=[f"$.outcome: {value['outcome']}, so there is no answer to read"])
-        value = {name: value[name] for name in TAKEN if value.get(name) is not None}
+        value = _answer(value)
     record, read_as = renamed(value) if isinstance(value, dict) else (value, {})
     if not schemas.is_valid("transcript")(record):
         return Outcome(where, faults=list(schemas.faults("transcript", record)))
@@ -46,6 +46,13 @@ def outcome(value: Any, where: str, path: str, said: set[str]) -> Outcome:
     said.update(new)
     warnings = [("alias", f"`{alias}` is read as `{read_as[alias]}`") for alias in new]
     return Outcome(where, record["id"], orjson.dumps(record), warnings=warnings, format="jsonl")
+
+
+def _answer(row: dict[str, Any]) -> dict[str, Any]:
+    """A result as a transcript. Of a run with several prompts, each answer to one transcript is a transcript."""
+    record = {name: row[name] for name in TAKEN if row.get(name) is not None}
+    several = row.get("prompt") and "." in row["custom_id"]
+    return record | ({"id": f"{row['id']}/{row['prompt']}"} if several else {})
 
 
 def _words(segments: list[dict[str, Any]]) -> str:

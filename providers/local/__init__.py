@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.errors import Unencodable
+from pipeline.errors import Rejected, Unencodable
 from pipeline.hookspecs import hookimpl
 from pipeline.provider import Limits, Price, Provider
 from providers import chat
@@ -42,6 +42,12 @@ class Local(FolderProvider):
 
     def limits(self, model_name: str) -> Limits:
         return Limits(poll=(1.0, 2.0), context=model.context())
+
+    def tokens(self, text: str) -> int | None:
+        try:
+            return model.counter()(text)
+        except Rejected:  # not installed yet, which `preflight` says
+            return None
 
     def price(self, model_name: str) -> Price:
         return FREE

@@ -11,14 +11,17 @@ import importlib.util
 import os
 import secrets
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import Rejected
+from providers.local.narrow import narrowed
 
 BUNDLED = "SmolLM2-135M-Instruct"
 SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"  # of the bundled GGUF
 CONTEXT = 8192  # tokens; what the bundled model was trained for
+LEAST_CONTEXT = 256  # enough to count tokens with
 INSTALL = "run `make install PROVIDER=local`"
 
 Chat = Callable[[Mapping[str, Any]], dict[str, Any]]
@@ -51,15 +54,49 @@ def weights() -> Path:
 
 def load() -> Chat:
     """The engine, ready to answer. Raises Rejected for missing or unexpected weights."""
-    path = weights()
+    server, _ = _server(context())
+    fixed = {"temperature": 0, "seed": 1, "cache_prompt": False}
+
+    def chat(body: Mapping[str, Any]) -> dict[str, Any]:
+        for asked in narrowed(body):
+            answer = server.handle_chat_completions({**fixed, **asked})
+            if not cut(answer):
+                break
+        return answer
+
+    return chat
+
+
+def cut(answer: Mapping[str, Any]) -> bool:
+    """Whether an answer ended at max_tokens."""
+    return any(choice.get("finish_reason") == "length" for choice in answer.get("choices") or ())
+
+
+@cache
+def counter() -> Callable[[str], int]:
+    """Counts the tokens of a text. Raises Rejected as `load` does."""
+    import httpx
+
+    server, secret = _server(LEAST_CONTEXT)
+    asks = httpx.Client(headers={"Authorization": f"Bearer {secret}"}, trust_env=False, timeout=None)
+
+    def count(text: str) -> int:
+        answer = asks.post(f"{server.listening_address}/tokenize", json={"content": text})
+        return len(answer.raise_for_status().json()["tokens"])
+
+    return count
+
+
+def _server(size: int) -> tuple[Any, str]:
+    """The engine with a context of so many tokens, and the key to the port on loopback that it opens."""
+    path, secret = weights(), secrets.token_hex(16)
     if not custom() and _sha256(path) != SHA256:
         raise Rejected(f"{path}: not the weights that were expected; {INSTALL}")
     # Spinning OpenMP threads are five times slower on a busy machine; read when the library is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     import xllamacpp
 
-    server = xllamacpp.Server(_params(xllamacpp, path))
-    return lambda body: server.handle_chat_completions({"temperature": 0, "seed": 1, "cache_prompt": False, **body})
+    return xllamacpp.Server(_params(xllamacpp, path, size, secret)), secret
 
 
 def context() -> int:
@@ -70,16 +107,15 @@ def context() -> int:
     return int(words or CONTEXT)
 
 
-def _params(library: Any, path: Path) -> Any:
+def _params(library: Any, path: Path, size: int, secret: str) -> Any:
     params = library.CommonParams()
     params.model.path = str(path)
     params.n_parallel = 1
-    params.n_ctx = context()
+    params.n_ctx = size
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = _cores()
     params.verbosity, params.warmup = -1, False
     params.cache_prompt, params.cache_ram_mib = False, 0  # reproducible, and no cache of 8 GiB
-    # The library opens a port on loopback; nobody else may use it.
-    params.ui, params.api_keys = False, [secrets.token_hex(16)]
+    params.ui, params.api_keys = False, [secret]  # nobody else may use the port
     return params
 
 

@@ -1,0 +1,81 @@
+"""One row for each transcript: of its only request, or of its parts and the rounds that combine their answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import count
+from typing import Any, BinaryIO
+
+import orjson
+
+from pipeline.files import escape
+from pipeline.rounds import Said, combining
+from pipeline.rows import Rows
+from pipeline.window import Window
+
+Row = dict[str, Any]
+Pair = tuple[dict[str, Any], Mapping[str, Any]]  # a request of the batch, and its row of the index
+
+# What `parts` keep of a part's own row.
+KEPT = ("custom_id", "outcome", "text", "answer", "error", "finish_reason", "usage", "cost", "job")
+LATER = "the answers to its parts are there: `make submit` combines them"
+
+
+class Combiner:
+    """Writes the requests of rounds to `out`, those that were sent too; `unsent` counts the others."""
+
+    def __init__(self, rows: Rows, out: BinaryIO) -> None:
+        self._rows, self._out, self.unsent = rows, out, 0
+
+    def row(self, pairs: Sequence[Pair]) -> Row:
+        """The row of one transcript and prompt. `pairs` are its requests in the batch."""
+        rows = [self._rows.row(request, carried) for request, carried in pairs]
+        parts = [carried["part"] for _, carried in pairs]
+        if parts == [None]:
+            return rows[0]
+        whole = self._whole(pairs[0][1], parts, rows) if len(rows) > 1 else rows[0]
+        kept = [part | {name: row[name] for name in KEPT} for part, row in zip(parts, rows, strict=True)]
+        return whole | {"parts": kept}
+
+    def _whole(self, carried: Mapping[str, Any], parts: list[Row], rows: list[Row]) -> Row:
+        """The row of the last request that can be made; its cost is that of all."""
+        whole, cost = carried["whole"], [row["cost"] for row in rows]
+        prompt = self._rows.prompts.of(whole)
+        window = Window(self._rows.provider, prompt.model, prompt.window)
+        said = [Said(p["number"], p["number"], p["of"], p["start"], p["end"]) for p in parts]
+        for number in count(2):
+            if bad := _first_bad(rows):
+                row = _blamed(bad, said[rows.index(bad)])
+                break
+            answered = [replace(one, text=_words(row)) for one, row in zip(said, rows, strict=True)]
+            made = combining(prompt, carried, answered, window, whole, number)
+            rows, said = [self._sent(request, carried) for request, _ in made], [to for _, to in made]
+            cost += [row["cost"] for row in rows]
+            if len(rows) == 1:
+                (row,) = rows
+                break
+        return row | {"custom_id": whole, "cost": None if None in cost else round(sum(cost), 9)}
+
+    def _sent(self, request: dict[str, Any], carried: Mapping[str, Any]) -> Row:
+        self._out.write(escape(orjson.dumps(request)) + b"\n")
+        row = self._rows.row(request, carried, later=True)
+        if row["outcome"] != "unsent":
+            return row
+        self.unsent += 1
+        return row | {"error": {"message": LATER, "code": None}}
+
+
+def _words(row: Row) -> str:
+    """An answer as the next round reads it: a structured one without what stood around it."""
+    return row["text"] if row["answer"] is None else orjson.dumps(row["answer"]).decode()
+
+
+def _first_bad(rows: list[Row]) -> Row | None:
+    """A row without an answer: one that failed, else one that is not sent."""
+    bad = [row for row in rows if row["outcome"] != "ok"]
+    return min(bad, key=lambda row: row["outcome"] == "unsent", default=None)
+
+
+def _blamed(row: Row, said: Said) -> Row:
+    return row | {"error": row["error"] | {"message": f"{said.name}: {row['error']['message']}"}}

@@ -1,0 +1,61 @@
+"""The prompts of a batch, as `batch` wrote them down: answers are judged, and combined, by what asked for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+import orjson
+
+from pipeline import custom_id
+from pipeline.answer import Answer
+from pipeline.errors import DamagedError
+from pipeline.files import write_json
+from pipeline.prompt import Prompt
+from pipeline.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """One, or several with names that differ."""
+
+    each: tuple[Prompt, ...]
+
+    def __iter__(self) -> Iterator[Prompt]:
+        return iter(self.each)
+
+    def save(self, ws: Workspace) -> None:
+        """Write them into the workspace."""
+        write_json(ws.prompts, [asdict(prompt) for prompt in self])
+
+    def suffix(self, prompt: Prompt) -> str:
+        """What its requests have in their custom_id; nothing if it is the only one."""
+        return prompt.name if len(self.each) > 1 else ""
+
+    def of(self, request: str) -> Prompt:
+        """The prompt of a request, by its custom_id."""
+        return self.each[0] if len(self.each) == 1 else self._by_name[custom_id.prompt(request)]
+
+    def named(self, name: str) -> Prompt | None:
+        """The prompt of that name; the only one has any."""
+        return self.each[0] if len(self.each) == 1 else self._by_name.get(name)
+
+    @cached_property
+    def _by_name(self) -> dict[str, Prompt]:
+        return {prompt.name: prompt for prompt in self.each}
+
+
+def load(ws: Workspace) -> Prompts:
+    """Those of the batch that is there. Raises DamagedError."""
+    try:
+        first, *others = map(_prompt, orjson.loads(ws.prompts.read_bytes()))
+        return Prompts((first, *others))
+    except (OSError, ValueError, TypeError, KeyError):
+        raise DamagedError(f"{ws.prompts} does not belong to {ws.batch}; run `make -B batch`") from None
+
+
+def _prompt(row: dict[str, Any]) -> Prompt:
+    answer = row.pop("answer")
+    return Prompt(**row, answer=Answer(**answer) if answer else None)

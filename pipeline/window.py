@@ -1,0 +1,90 @@
+"""How much a model takes: tokens of a prompt and its answer together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+
+from pipeline import prices, tokens
+from pipeline.cost import SLACK
+from pipeline.errors import InputError, TooLong
+from pipeline.prompt import Prompt
+from pipeline.provider import Provider
+
+MESSAGE = 8  # tokens around a message, at most
+HEAD = 60  # tokens of the words that stand above a part
+LEAST = 100  # tokens; a part, or an answer, of less is no use
+
+
+@dataclass(frozen=True)
+class Window:
+    """`size` tokens of a model. Texts are counted by the provider where it can, else estimated."""
+
+    provider: Provider
+    model: str
+    size: int
+
+    def expected(self, text: str) -> int:
+        """Tokens of a text."""
+        exact = self.provider.tokens(text)
+        return tokens.tokens(text, self.model) if exact is None else exact
+
+    def most(self, text: str) -> int:
+        """Tokens of a text, at most."""
+        exact = self.provider.tokens(text)
+        return tokens.most(text, self.model) if exact is None else exact
+
+    def takes(self, body: Mapping[str, Any], surely: bool) -> bool:
+        """Whether a request fits: `surely`, or as expected."""
+        text, around = _texts(body)
+        if len(text.encode()) + around + body["max_tokens"] <= self.size:
+            return True  # no token has less than a byte
+        return (self.most if surely else self.expected)(text) + around + body["max_tokens"] <= self.size
+
+    def shares(self, prompt: Prompt, transcript: Mapping[str, Any], answers: int) -> Shares:
+        """How the window is shared where a transcript does not fit. Raises TooLong if the prompt fills it.
+
+        The answer has at most one of `answers` equal shares of what the prompt leaves.
+        """
+        text, around = _texts(prompt.body({**transcript, "text": "", "timed": ""}, system=prompt.combine))
+        room = self.size - self.most(text) - around - HEAD
+        shares = Shares(room, min(prompt.max_tokens, room // answers))
+        if shares.text < LEAST or shares.answer < min(LEAST, prompt.max_tokens):
+            raise TooLong(f"the prompt leaves {max(room, 0):,} of the {self.size:,} tokens that {self.model} takes")
+        return shares
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Tokens of a window: `room` is for a text and its answer, which has `answer` at most."""
+
+    room: int
+    answer: int
+
+    @property
+    def text(self) -> int:
+        return self.room - self.answer
+
+
+def windowed(prompts: Sequence[Prompt], provider: Provider, given: int | None, long: str) -> list[Prompt]:
+    """The prompts with the windows of their models, and LONG. Raises InputError where that needs one not known."""
+    made = [replace(prompt, window=size(provider, prompt.model, given), long=long) for prompt in prompts]
+    for prompt in made:
+        if long != "refuse" and prompt.window is None:
+            raise InputError(f"LONG={long} needs the window of {prompt.model}, in tokens; give it: CONTEXT=131072")
+    return made
+
+
+def size(provider: Provider, model: str, given: int | None = None) -> int | None:
+    """What a person says (CONTEXT), else the provider, else its published list; None where nobody does."""
+    return given or provider.limits(model).context or prices.window(provider.name, model)
+
+
+def _texts(body: Mapping[str, Any]) -> tuple[str, int]:
+    """All that a model reads of a body, and the tokens that stand around it, at most."""
+    said = [message["content"] for message in body["messages"]]
+    form = [orjson.dumps(body["response_format"]).decode()] if "response_format" in body else []
+    return "\n".join(said + form), SLACK + MESSAGE * len(said)
