@@ -3,7 +3,7 @@
 #   TRANSCRIPTS -> transcripts.jsonl -> batch.jsonl -> submitted.json -> results.jsonl   in data/runs/RUN/PROVIDER
 #
 # Make decides when to look, the ledger beside these files decides what is still unpaid, and only the
-# goal `submit` may start paid jobs: every other goal tells the command --no-new-jobs.
+# goal `submit` may start paid jobs: every other goal tells the command --no-new-jobs. `try` asks a few at once.
 
 # Your defaults for the variables below: local.mk for every run, run.mk for one; neither is in git.
 -include local.mk
@@ -20,7 +20,7 @@ PROVIDER ?= together
 $(call named,PROVIDER)
 VARIABLES := RUN PROVIDER TRANSCRIPTS ENCODING ERRORS VERBOSE WORKERS \
              MODEL PROMPT PROMPTS TEMPLATE ANSWER MAX_TOKENS TEMPERATURE TOP_P EXTRA CONTEXT LONG OVERLAP \
-             BUDGET SAMPLE EACH PRICE_IN PRICE_OUT QUEUE_TOKENS QUEUE_JOBS ID JSON \
+             BUDGET SAMPLE EACH PRICE_IN PRICE_OUT QUEUE_TOKENS QUEUE_JOBS N ID JSON \
              WAIT POLL SETTLE RETRY REPLACE ADOPT PARTIAL STRICT BASE_URL KEY_ENV \
              LIVE_CONCURRENCY LIVE_RPM VLLM_COMMAND VLLM_ARGS LOCAL_MODEL LOCAL_CONTEXT
 $(foreach v,$(VARIABLES),$(if $(findstring $$,$(value $v)),$(error $v may not hold a dollar sign)))
@@ -50,6 +50,7 @@ PRICE_IN    ?=
 PRICE_OUT   ?=
 QUEUE_TOKENS ?=
 QUEUE_JOBS  ?=
+N           ?= 3
 ID          ?=
 JSON        ?=
 WAIT        ?=
@@ -82,7 +83,7 @@ MAKEFLAGS     += --warn-undefined-variables --no-builtin-rules
 .SUFFIXES:
 # A target is whole or absent.  Shards, receipts and outputs are never targets, so Make never deletes one.
 .DELETE_ON_ERROR:
-.PHONY: help transcripts batch preview plan submit results show status cancel validate prompts providers demo install \
+.PHONY: help transcripts batch preview try plan submit results show status cancel validate prompts providers demo install \
         check lint test test-long test-sdks test-servers bench clean FORCE
 
 help:  ## List the goals and say where the run stands
@@ -97,9 +98,11 @@ batch: $(WORK)/batch.jsonl  ## Turn transcripts into requests (free)
 	@echo $<
 preview: $(WORK)/batch.jsonl  ## Show the request for one transcript, as it would be sent (free; ID=…)
 	@$(PIPELINE) preview
+try: $(WORK)/batch.jsonl  ## Answer N requests at once at the full price, each beside its prompt (costs cents)
+	@$(PIPELINE) try
 plan: $(WORK)/batch.jsonl  ## Say what `make submit` would send, and what that costs (free)
 	@$(PIPELINE) plan
-submit: $(WORK)/submitted.json  ## Start a job for each request that has none (the only goal that costs money)
+submit: $(WORK)/submitted.json  ## Start a job for each request that has none (the goal that costs money)
 	@echo $<
 results: $(WORK)/results.jsonl  ## Collect the answers, one line per request (free; WAIT=1 waits for them)
 	@echo $<

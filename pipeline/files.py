@@ -62,6 +62,16 @@ def write_json(path: Path, value: Any) -> None:
         stream.write(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
 
 
+def append(path: Path, line: bytes) -> None:
+    """Add one line durably, behind the end of what a crash may have cut off."""
+    with path.open("ab+") as stream:
+        stream.seek(max(stream.tell() - 1, 0))
+        torn = stream.read() not in (b"", b"\n")
+        stream.write((b"\n" if torn else b"") + line + b"\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
 def escape(line: bytes) -> bytes:
     """A line of JSON that every reader takes for one line."""
     for raw, escaped in ESCAPED.items():

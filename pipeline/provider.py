@@ -15,6 +15,8 @@ from typing import Any
 
 import orjson
 
+from pipeline.errors import Rejected
+
 ENDED = ("completed", "failed", "expired", "cancelled")
 
 
@@ -204,6 +206,14 @@ class Provider(ABC):
     @abstractmethod
     def cancel(self, ref: Mapping[str, Any]) -> None:
         """Ask the service to end the job early. Finished rows stay paid and can be fetched."""
+
+    def ask(self, line: bytes, model: str) -> bytes:
+        """Answer one request (a line made by `encode`) at once, at the full price: a line that `decode` reads.
+
+        ONE request, never retried. Raises Rejected, Busy or Ambiguous as `start` does; Rejected too where the
+        service answers in batches only.
+        """
+        raise Rejected(f"{self.name} answers in batches only; `make submit SAMPLE=3` asks a few")
 
     # -- network, exactly once --------------------------------------------------------------------
 

@@ -91,7 +91,7 @@ def _next(ws: Workspace, ledger: Ledger) -> str:
         given = "" if ws.inputs.exists() else " TRANSCRIPTS=…"
         return f"`make batch{given}` turns transcripts into requests (free)"
     if not ws.submitted.exists() or ws.batch.stat().st_mtime_ns > ws.submitted.stat().st_mtime_ns:
-        return "`make submit` sends what has no job yet (the only goal that costs money)"
+        return "`make submit` sends what has no job yet (the goal that costs money)"
     if not all(receipt.settled for receipt in begun):
         return "`make results`, or `make results WAIT=1` to wait for the jobs"
     if not _fresh(ws):

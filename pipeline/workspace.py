@@ -43,4 +43,5 @@ class Workspace:
     shards = property(lambda self: self.root / "shards")
     jobs = property(lambda self: self.root / "jobs")
     outputs = property(lambda self: self.root / "outputs")
+    tries = property(lambda self: self.root / "tries.jsonl")
     lock = property(lambda self: self.root / ".lock")

@@ -24,7 +24,7 @@ from pipeline.hookspecs import hookimpl
 from pipeline.provider import Download, Found, Limits, Provider, Result, Shard, Status
 from providers import chat, messages
 from providers.chat import as_dict
-from providers.http import CHUNK, Http, Missing, address, identifier, key, record
+from providers.http import AT_ONCE, CHUNK, Http, Missing, address, identifier, key, record
 
 KEY, BASE_URL = "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"
 BATCHES = "/v1/messages/batches"
@@ -104,6 +104,12 @@ class Anthropic(Provider):
 
     def cancel(self, ref: Mapping[str, Any]) -> None:
         self._http.send("cancel", "POST", f"{BATCHES}/{ref['id']}/cancel")
+
+    def ask(self, line: bytes, model: str) -> bytes:
+        request = orjson.loads(line)
+        message = self._http.start("/v1/messages", "ask", json=request["params"], timeout=AT_ONCE)
+        result = {"type": "succeeded", "message": message}
+        return orjson.dumps({"custom_id": request["custom_id"], "result": result})
 
     # -- the service ------------------------------------------------------------------------------
 

@@ -78,16 +78,16 @@ def speaking(what: str) -> Iterator[None]:
 
 
 @contextmanager
-def starting() -> Iterator[None]:
-    """Errors of the one call that may pay: whatever is not certain is Ambiguous, even a bug of boto3."""
+def starting(what: str = "start") -> Iterator[None]:
+    """Errors of a call that may pay: whatever is not certain is Ambiguous, even a bug of boto3."""
     try:
         yield
     except Exception as error:
         code, status = _verdict(error)
         if code in FULL or status == 429 or type(error).__name__ in NEVER_SENT:
-            raise _busy("start", error) from None
+            raise _busy(what, error) from None
         certain = code not in TAKEN and (status in CERTAIN or type(error).__name__ in LOCAL)
-        raise (Rejected if certain else Ambiguous)(_text("start", error)) from None
+        raise (Rejected if certain else Ambiguous)(_text(what, error)) from None
 
 
 def _inner(error: Exception) -> Exception:

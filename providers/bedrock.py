@@ -17,6 +17,8 @@ from contextlib import closing
 from functools import cached_property
 from typing import Any
 
+import orjson
+
 from pipeline.errors import Busy, Rejected, clean
 from pipeline.hookspecs import hookimpl
 from pipeline.provider import Download, Found, Limits, Provider, Shard, Status
@@ -128,6 +130,13 @@ class Bedrock(Provider):
     def cancel(self, ref: Mapping[str, Any]) -> None:
         with speaking("cancel"):
             self._bedrock.stop_model_invocation_job(jobIdentifier=ref["id"])
+
+    def ask(self, line: bytes, model: str) -> bytes:
+        row = orjson.loads(line)
+        runtime = client(self._session, "bedrock-runtime", retries={"total_max_attempts": 1})
+        with starting("ask"):
+            answer = runtime.converse(modelId=model, **row["modelInput"])
+            return orjson.dumps({"recordId": row["recordId"], "modelOutput": answer})
 
     # -- the clients -----------------------------------------------------------------------------
 

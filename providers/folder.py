@@ -12,7 +12,7 @@ from pipeline.provider import Download, Found, Price, Provider, Shard, Status
 from providers import chat
 from providers.job import BLOCK, Job, idle
 
-FREE = Price(0.0, 0.0, source="this machine")
+FREE = Price(0.0, 0.0, 0.0, 0.0, source="this machine")
 
 
 class FolderProvider(Provider):

@@ -22,7 +22,7 @@ from pipeline.errors import Ambiguous, Busy, Rejected, clean
 from pipeline.hookspecs import hookimpl
 from pipeline.provider import Download, Found, Limits, Provider, Shard, Status
 from providers import contents
-from providers.http import Http, Missing, address, identifier, key, record
+from providers.http import AT_ONCE, Http, Missing, address, identifier, key, record
 
 KEY = "GEMINI_API_KEY"
 BASE_URL = "GEMINI_BASE_URL"
@@ -108,6 +108,12 @@ class Gemini(Provider):
 
     def cancel(self, ref: Mapping[str, Any]) -> None:
         self._http.send("cancel", "POST", f"{API}/{ref['id']}:cancel")
+
+    def ask(self, line: bytes, model: str) -> bytes:
+        row = orjson.loads(line)
+        path = f"{API}/{row['request'].pop('model')}:generateContent"
+        answer = self._http.start(path, "ask", json=row["request"], timeout=AT_ONCE)
+        return orjson.dumps({"key": row["key"], "response": answer})
 
     # -- the service ------------------------------------------------------------------------------
 

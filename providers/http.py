@@ -19,6 +19,7 @@ import orjson
 from pipeline.errors import Ambiguous, Busy, PipelineError, Rejected, clean
 
 TIMEOUT = 120.0  # seconds; a start that is answered later is a start whose job must be looked for
+AT_ONCE = 600.0  # seconds; a long answer takes minutes
 CHUNK = 1 << 20  # bytes
 ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:/=+-]{0,1023}")  # of a file or a job; a proxy's are long and base64
 SIGNED = re.compile(r"(https?://[^\s?]*)\?\S*")  # the query of a storage URL is a key to it
@@ -93,17 +94,17 @@ class Http:
         self._check(what, response)
         return response
 
-    def start(self, path: str, **how: Any) -> Any:
-        """The JSON that answers the one POST which may pay. What is not certain is Ambiguous."""
-        response = self.once("start", "POST", path, **how)
+    def start(self, path: str, what: str = "start", **how: Any) -> Any:
+        """The JSON that answers a POST which may pay, sent once. What is not certain is Ambiguous."""
+        response = self.once(what, "POST", path, **how)
         if response.is_success:
             try:
-                return _json("start", response.content)
+                return _json(what, response.content)
             except Busy as error:
                 raise Ambiguous(str(error)) from None
         if response.status_code in (*CERTAIN, 429) or response.has_redirect_location:
-            self._check("start", response)
-        raise Ambiguous(self._refusal("start", response))
+            self._check(what, response)
+        raise Ambiguous(self._refusal(what, response))
 
     def once(self, what: str, method: str, path: str, **how: Any) -> Any:
         """The response, whatever its status. Raises Busy if nothing was sent, Ambiguous if the answer was lost."""

@@ -14,11 +14,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import orjson
+
 from pipeline.errors import Ambiguous, Busy, PipelineError, Rejected, clean
 from pipeline.hookspecs import hookimpl
 from pipeline.provider import Download, Found, Limits, Provider, Shard, Status
 from providers import chat
-from providers.http import CERTAIN, CHUNK, NEVER_SENT, TIMEOUT, Missing, address, identifier, key, safe
+from providers.http import AT_ONCE, CERTAIN, CHUNK, NEVER_SENT, TIMEOUT, Missing, address, identifier, key, safe
 
 KEY = "TOGETHER_API_KEY"
 BASE_URL = "TOGETHER_BASE_URL"
@@ -112,6 +114,14 @@ class Together(Provider):
         with speaking("cancel"):
             self._client.batches.cancel(ref["id"])
 
+    def ask(self, line: bytes, model: str) -> bytes:
+        request, client = orjson.loads(line), self._client
+        body = request["body"]
+        own = {"model": body.pop("model"), "messages": body.pop("messages")}
+        with starting("ask"):
+            answer = client.chat.completions.with_raw_response.create(**own, extra_body=body, timeout=AT_ONCE)
+            return chat.row(request["custom_id"], answer.json())
+
     # -- the client ------------------------------------------------------------------------------
 
     @property
@@ -188,23 +198,23 @@ def speaking(what: str) -> Iterator[None]:
 
 
 @contextmanager
-def starting() -> Iterator[None]:
-    """Errors of the one call that may pay: whatever is not certain is Ambiguous, even a bug of the SDK."""
+def starting(what: str = "start") -> Iterator[None]:
+    """Errors of a call that may pay: whatever is not certain is Ambiguous, even a bug of the SDK."""
     import together
 
     try:
         yield
     except together.APIStatusError as error:
         if error.status_code in CERTAIN:
-            raise Rejected(_text("start", error)) from None
+            raise Rejected(_text(what, error)) from None
         if error.status_code == 429:
-            raise _refusal("start", error, False) from None
-        raise Ambiguous(_text("start", error)) from None
+            raise _refusal(what, error, False) from None
+        raise Ambiguous(_text(what, error)) from None
     except together.APIConnectionError as error:
         kind = Busy if type(error.__cause__).__name__ in NEVER_SENT else Ambiguous
-        raise kind(_text("start", error)) from None
+        raise kind(_text(what, error)) from None
     except Exception as error:
-        raise Ambiguous(_text("start", error)) from None
+        raise Ambiguous(_text(what, error)) from None
 
 
 def _refusal(what: str, error: Any, final: bool) -> Rejected | Busy:

@@ -15,7 +15,9 @@ STATES = {"running": "in_progress", "cancelled": "ended"}
 
 
 class AnthropicServer(WireServer):
+    at_once = True
     routes = (
+        ("POST", "/v1/messages", "ask", "message"),
         ("POST", PATH, "start", "create"),
         ("GET", PATH, "find", "list"),
         ("GET", PATH + "/([^/]+)", "poll", "retrieve"),
@@ -48,6 +50,13 @@ class AnthropicServer(WireServer):
         names = [request["custom_id"] for request in requests]
         self.jobs.append({**job, "names": names, "state": "running", "polls": 0, "rows": []})
         return Answer(200, self._shown(self.jobs[-1]))
+
+    def message(self, call: Call) -> Answer:
+        """One answer at once."""
+        given = call.headers.get("Authorization")
+        if given != f"Bearer {self.secret}" or not {"model", "max_tokens", "messages"} <= call.json.keys():
+            return Answer(401, {"type": "error", "error": {"message": f"bad key {given}"}})
+        return Answer(200, self._result("it")["message"])
 
     def list(self, call: Call) -> Answer:
         jobs = self.jobs[::-1]

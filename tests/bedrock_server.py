@@ -37,9 +37,11 @@ def account(folder: Path) -> dict[str, str]:
 
 
 class BedrockServer(WireServer):
+    at_once = True
     least = 100
 
     routes = (
+        ("POST", "/model/([^/]+)/converse", "ask", "converse"),
         ("POST", "/model-invocation-job", "start", "create"),
         ("GET", "/model-invocation-jobs", "find", "list_jobs"),
         ("GET", JOB, "poll", "get"),
@@ -60,6 +62,7 @@ class BedrockServer(WireServer):
     def environment(self, folder: Path) -> dict[str, str]:
         """The variables of an account that is nobody's, with this service as its endpoints."""
         endpoints = {"AWS_ENDPOINT_URL_BEDROCK": self.url, "AWS_ENDPOINT_URL_S3": self.url}
+        endpoints["AWS_ENDPOINT_URL_BEDROCK_RUNTIME"] = self.url
         return {**account(folder), **endpoints, "AWS_MAX_ATTEMPTS": "1"}  # nothing here may sleep
 
     # -- jobs --------------------------------------------------------------------------------------
@@ -78,6 +81,12 @@ class BedrockServer(WireServer):
         names = [converse.custom_id(row["recordId"]) for row in rows]
         self.jobs.append({"asked": asked, "about": about, "rows": rows, "names": names, "polls": 0})
         return Answer(200, {"jobArn": arn})
+
+    def converse(self, call: Call) -> Answer:
+        """One answer at once."""
+        if "messages" not in call.json:
+            return refusal(400, "ValidationException", "no messages")
+        return Answer(200, json.loads(self._row({"recordId": "itZ300000000"}))["modelOutput"])
 
     def list_jobs(self, call: Call) -> Answer:
         part, first = call.query.get("nameContains", ""), int(call.query.get("nextToken", 0))

@@ -28,6 +28,8 @@ CONFIG = {
 class GeminiServer(WireServer):
     """Each job is a dict with what the wire tells of it under "job"."""
 
+    at_once = True
+
     page = 2  # jobs of a page of the list, whatever is asked
 
     def __init__(self) -> None:
@@ -44,6 +46,7 @@ class GeminiServer(WireServer):
             ("GET", "/v1beta/(files/[^/:]+)", "fetch_size", "file"),
             ("GET", "/v1beta/(files/[^/:]+):download", "fetch_redirect", "redirect"),
             ("GET", "/download/v1beta/(files/[^/:]+):download", "fetch", "content"),
+            ("POST", "/v1beta/(models/[^/:]+):generateContent", "ask", "generate"),
             ("POST", "/v1beta/(models/[^/:]+):batchGenerateContent", "start", "create"),
             ("GET", "/v1beta/batches", "find", "list"),
             ("GET", "/v1beta/(batches/[^/:]+)", "poll", "retrieve"),
@@ -113,6 +116,15 @@ class GeminiServer(WireServer):
         return {"name": file["name"], "mimeType": file["mime"], "state": "ACTIVE", **size}
 
     # -- jobs -------------------------------------------------------------------------------------
+
+    def generate(self, call: Call) -> Answer:
+        """One answer at once; the model stands in the path alone."""
+        if bad := self.bad_key(call):
+            return bad
+        line = {"key": "it", "request": {**call.json, "model": call.match[1]}}
+        if "model" in call.json or (odd := _odd(line, call.match[1])):
+            return _refused(400, "model" if "model" in call.json else odd)
+        return Answer(200, self._row(line, call.match[1])["response"])
 
     def create(self, call: Call) -> Answer:
         batch, model = call.json["batch"], call.match[1]

@@ -50,6 +50,8 @@ MISTRAL = {"in_progress": "RUNNING", "completed": "SUCCESS", "expired": "TIMEOUT
 class OpenAIServer(WireServer):
     """`OpenAIServer("mistral")`. Each job is the object of the wire, with more under names that begin with `_`."""
 
+    at_once = True
+
     def __init__(self, name: str = "openai") -> None:
         super().__init__()
         self.dialect = dialect = DIALECTS[name]
@@ -62,6 +64,7 @@ class OpenAIServer(WireServer):
             ("POST", files, "stage", "upload"),
             ("GET", files + "/([^/]+)", "fetch_size", "file"),
             ("GET", files + "/([^/]+)/content", "fetch", "content"),
+            ("POST", dialect.prefix + "/chat/completions", "ask", "complete"),
             ("POST", batches, "start", "create"),
             ("GET", batches, "find", "list"),
             (method, f"{batches}/([^/]+){tail}", "cancel", "stop"),
@@ -96,6 +99,12 @@ class OpenAIServer(WireServer):
         about = {"id": file["id"], "object": "file", "bytes": len(file["data"]), "purpose": "batch"}
         more = {"filename": "0001.jsonl", "sample_type": "batch_request", "source": "upload"}
         return {**about, "created_at": 1_700_000_000, **more}
+
+    def complete(self, call: Call) -> Answer:
+        """One answer at once."""
+        if not self._known(call) or not {"model", "messages"} <= call.json.keys():
+            return Answer(401, {"error": {"message": f"bad key {call.headers.get('Authorization')}, or no model"}})
+        return Answer(200, self._row({"custom_id": "it"})["response"]["body"])
 
     # -- jobs -------------------------------------------------------------------------------------
 

@@ -23,7 +23,14 @@ from tests.bedrock_server import BedrockServer
 from tests.gemini_server import GeminiServer
 from tests.together_server import TogetherServer
 
-ROUTES = {"stage": "upload", "start": "create", "find": "list", "poll": "retrieve", "fetch": "content"}
+ROUTES = {
+    "stage": "upload",
+    "start": "create",
+    "find": "list",
+    "poll": "retrieve",
+    "fetch": "content",
+    "ask": "complete",
+}
 
 
 class TogetherService(TogetherServer):
@@ -43,6 +50,11 @@ class TogetherService(TogetherServer):
 
     def fault(self, route, *kinds, **how):
         super().fault(ROUTES.get(route, route), *kinds, **how)
+
+    at_once = True
+
+    def asks(self):
+        return self.requests.count(("POST", "/v1/chat/completions"))
 
     def create(self, body):
         self.ending = self.ending.upper()
@@ -117,6 +129,7 @@ class MachineService(Service):
     def __init__(self, make) -> None:
         super().__init__()
         self.make, self.polls = make, Counter()
+        self.at_once = False if make is Vllm else None  # test_local.py and test_live.py have theirs
 
     def provider(self) -> Flaky:
         plugin = self.make()

@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from pipeline.clock import Clock
-from pipeline.errors import Rejected, Unencodable
+from pipeline.errors import Ambiguous, Rejected, Unencodable
 from pipeline.provider import Shard
 from pipeline.submit import submit
 from pipeline.watch import Watch
@@ -543,3 +543,16 @@ def test_the_end_of_a_torn_file_is_found_from_its_end(tmp_path, monkeypatch):
         job.answers.write_bytes(torn)
         job.trim()
         assert job.answers.read_bytes() == whole
+
+
+def test_one_request_is_answered_at_once_and_asked_once(chat, keyed):
+    provider = live.Live()
+    line = provider.encode(
+        {"custom_id": "a", "body": {"model": "m", "messages": [{"role": "user", "content": "words of a"}]}}
+    )
+    result = provider.decode(provider.ask(line, "m"))
+    assert (result.custom_id, result.text) == ("a", "answer to a")
+    chat.fault("start", "500")
+    with pytest.raises(Ambiguous) as error:
+        provider.ask(line, "m")
+    assert KEY not in str(error.value) and chat.asked == {"a": 1} and chat.starts() == 2

@@ -216,3 +216,19 @@ def test_the_engine_counts_tokens_and_without_it_nothing_is_counted(monkeypatch)
     monkeypatch.setattr("providers.local.model.counter", lambda: model.weights())
     monkeypatch.setattr("providers.local.model.importlib.util.find_spec", lambda name: None)
     assert local.Local().tokens("oats") is None
+
+
+def test_one_request_is_answered_at_once(monkeypatch):
+    bodies = []
+
+    def chat(body):
+        bodies.append(body)
+        return {"choices": [{"message": {"content": "oats"}, "finish_reason": "stop"}]}
+
+    monkeypatch.setattr(model, "load", lambda: chat)
+    provider = local.Local()
+    body = {"model": model.BUNDLED, "messages": [], "max_tokens": 5}
+    for name in ("a", "b"):
+        result = provider.decode(provider.ask(provider.encode({"custom_id": name, "body": body}), model.BUNDLED))
+        assert (result.custom_id, result.text, result.model) == (name, "oats", f"{model.BUNDLED} (demo-grade)")
+    assert bodies == [body, body]

@@ -349,8 +349,10 @@ def calls(client, upload, finish):
     output = finish(job).output_file_id
     running = client.batches.create(endpoint=CHAT, input_file_id=upload("ready").id).job
     create = lambda: client.batches.create(endpoint=CHAT, input_file_id=job.input_file_id)  # noqa: E731
+    asks = {"model": "m", "messages": [{"role": "user", "content": "oats"}]}
     return {
         "upload": lambda: upload("new"),
+        "complete": lambda: client.chat.completions.create(**asks),
         "put": lambda: upload("new"),
         "preprocess": lambda: upload("new"),
         "create": create,

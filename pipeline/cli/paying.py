@@ -1,15 +1,16 @@
-"""Commands that say what is to be paid, and pay."""
+"""Commands that say what is to be paid, and those that pay: `submit`, and for a few answers at once `try`."""
 
 from __future__ import annotations
 
+import shutil
 from typing import Any
 
 import click
 import orjson
 
 from pipeline.cli.doors import main, say
-from pipeline.cli.options import Number, asked, sending, starting, variable, workspace
-from pipeline.words import many
+from pipeline.cli.options import Number, asked, money, sending, starting, variable, workspace
+from pipeline.words import dollars, many
 from pipeline.workspace import Workspace
 
 
@@ -40,6 +41,44 @@ def plan(
         click.echo(line)
 
 
+@main.command(name="try")
+@workspace
+@money
+@variable("N", "--number", "number", type=click.IntRange(1), default=3, show_default=True, help="Transcripts.")
+@variable("ID", "--id", "wanted", default="", help="The transcript's id; some of all lengths without it.")
+@variable("BUDGET", "--budget", type=Number(0), help="Dollars that these answers may cost.")
+@variable("JSON", "--json", "as_json", is_flag=True, help="For programs: a JSON object a line.")
+def trying(
+    run: str,
+    provider: str,
+    price_in: float | None,
+    price_out: float | None,
+    number: int,
+    wanted: str,
+    budget: float | None,
+    as_json: bool,
+) -> None:
+    """Answer a few requests at once, at the full price, and show each answer beside its prompt (costs cents)."""
+    from pipeline import columns, plugins, trial
+    from pipeline.cost import Tariff
+    from pipeline.files import lock
+
+    ws, plugin = Workspace.of(run, provider), plugins.provider(provider)
+    tariff = Tariff(plugin, price_in, price_out)
+    with lock(ws.lock, "try"):
+        pairs = trial.chosen(ws, number, wanted)
+        most = trial.most([request for request, _ in pairs], tariff)
+        cost = "the price is not known" if most is None else f"{dollars(most)} at most"
+        say(f"{many(len(pairs), 'request')} at once: {cost}")
+        done = []
+        for one in trial.trial(ws, plugin, pairs, tariff, budget):
+            done.append(one)
+            width = shutil.get_terminal_size((140, 24)).columns
+            for line in [orjson.dumps(columns.facts(one)).decode()] if as_json else columns.columns(one, width):
+                click.echo(line)
+    say(trial.summary(done, plugin.caveat))
+
+
 @main.command()
 @starting
 @sending
@@ -61,7 +100,7 @@ def submit(
     price_out: float | None,
     **sending: Any,
 ) -> None:
-    """Start jobs for requests that have none: the only command that costs money."""
+    """Start jobs for requests that have none: the command that costs money."""
     from pipeline import plugins
     from pipeline.clock import Clock
     from pipeline.cost import Tariff

@@ -25,7 +25,7 @@ import orjson
 import pytest
 
 from pipeline.batch import batch
-from pipeline.errors import PipelineError, Rejected, SpendError, UnfinishedError
+from pipeline.errors import Ambiguous, Busy, PipelineError, Rejected, SpendError, UnfinishedError
 from pipeline.ingest import ingest
 from pipeline.ledger import Ledger
 from pipeline.prompt import Prompt
@@ -132,6 +132,29 @@ class ProviderContract:
         with pytest.raises(SpendError, match="already submitted with another body"):
             run.send()
         assert len(service.invoice) == 1
+
+    # -- at once --------------------------------------------------------------------------------------
+
+    def test_one_request_is_answered_at_once(self, run, service):
+        if service.at_once is None:
+            return
+        if not service.at_once:
+            with pytest.raises(Rejected, match=f"{run.provider.name} answers in batches only"):
+                run.provider.ask(run.encoded("a"), "m")
+            return
+        result = run.provider.decode(run.provider.ask(run.encoded("a"), "m"))
+        assert (result.ok, result.text, result.custom_id) == (True, service.text.format("it"), run.provider_id("a"))
+        assert service.asks() == 1 and service.starts() == 0
+
+    @pytest.mark.parametrize("kind", ["401", "400", "429:7", "500", "drop", "executed:500", "executed:drop"])
+    def test_what_is_asked_at_once_is_asked_once(self, kind, run, service):
+        if not service.at_once:
+            return
+        service.fault("ask", kind)
+        expected = {"401": Rejected, "400": Rejected, "429:7": Busy}.get(kind, Ambiguous)
+        with pytest.raises(expected) as error:
+            run.provider.ask(run.encoded("a"), "m")
+        assert service.asks() == 1 and service.secret not in str(error.value)
 
     # -- money ------------------------------------------------------------------------------------------
 
@@ -354,6 +377,10 @@ class Run:
     def encoded(self, name: str, words: str = "") -> bytes:
         body = self._prompt().body({"text": words or f"words of {name}"})
         return self.provider.encode({"custom_id": name, "body": body})
+
+    def provider_id(self, name: str) -> str:
+        """The custom_id as the provider knows it."""
+        return self.provider.custom_id(self.encoded(name))
 
     def wire(self, name: str) -> str:
         """The custom_id under which a request of `make` stands on the wire."""

@@ -11,7 +11,7 @@ from typing import Any
 from pipeline.errors import Ambiguous, Busy, Rejected
 from pipeline.provider import Download, Provider
 
-VERBS = ("stage", "start", "find", "poll", "fetch", "cancel")
+VERBS = ("stage", "start", "find", "poll", "fetch", "cancel", "ask")
 CERTAIN = ("400", "401", "402", "403", "404", "413", "422")
 
 
@@ -20,6 +20,7 @@ class Service:
 
     secret = "k-secret-0123456789"
     running: tuple[str, ...] = ()  # status words that mean that a job still runs
+    at_once: bool | None = False  # it answers single requests too, with `text` of "it"; None: not here
 
     def __init__(self) -> None:
         self.requests: list[tuple[str, str]] = []  # verb and path
@@ -47,6 +48,10 @@ class Service:
     def starts(self) -> int:
         """Requests to start a job, whatever came of them."""
         return sum(verb == "start" for verb, _ in self.requests)
+
+    def asks(self) -> int:
+        """Requests to answer at once, whatever came of them."""
+        return sum(verb == "ask" for verb, _ in self.requests)
 
     def next_fault(self, verb: str) -> str:
         return self.faults[verb].pop(0) if self.faults[verb] else ""
@@ -97,4 +102,4 @@ def _failure(verb: str, fault: str) -> Exception:
         return Rejected(f"{verb}: refused ({status})")
     if status == "429":
         return Busy(f"{verb}: later", float(after) if after.isdecimal() else None)
-    return (Ambiguous if verb == "start" else Busy)(f"{verb}: {fault}")
+    return (Ambiguous if verb in ("start", "ask") else Busy)(f"{verb}: {fault}")

@@ -14,11 +14,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
+
 from pipeline.errors import Unencodable
 from pipeline.hookspecs import hookimpl
 from pipeline.provider import Limits, Provider, Shard
 from providers import chat
 from providers.folder import FolderProvider
+from providers.http import AT_ONCE
 from providers.job import Job, wake
 from providers.live import server
 
@@ -45,6 +48,11 @@ class Live(FolderProvider):
         server.configured().key()
         server.concurrency()
         server.rpm()
+
+    def ask(self, line: bytes, model: str) -> bytes:
+        request, http = orjson.loads(line), server.configured().http()
+        answer = http.start(server.ENDPOINT, "ask", json=request["body"], timeout=AT_ONCE)
+        return chat.row(request["custom_id"], answer)
 
     def what(self, shard: Shard) -> dict[str, Any]:
         """A job stays with the server that it was started with, whatever BASE_URL says later."""

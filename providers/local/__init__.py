@@ -7,7 +7,10 @@ its own works it off; `poll` wakes a new one if that one died.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
+
+import orjson
 
 from pipeline.errors import Rejected, Unencodable
 from pipeline.hookspecs import hookimpl
@@ -15,7 +18,7 @@ from pipeline.provider import Limits, Price, Provider
 from providers import chat
 from providers.folder import FREE, FolderProvider
 from providers.job import Job, wake
-from providers.local import model
+from providers.local import model, worker
 
 FIELDS = {
     "model", "messages", "max_tokens", "temperature", "top_p", "top_k", "min_p", "seed", "stop",
@@ -59,6 +62,13 @@ class Local(FolderProvider):
 
     def preflight(self, model_name: str) -> None:
         model.weights()
+
+    def ask(self, line: bytes, model_name: str) -> bytes:
+        return orjson.dumps(worker.row(orjson.loads(line), self._chat))
+
+    @cached_property
+    def _chat(self) -> model.Chat:
+        return model.load()
 
     def go_on(self, job: Job) -> None:
         wake(job, "providers.local.worker")

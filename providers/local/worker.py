@@ -40,7 +40,7 @@ def _answer_all(job: Job, load: Callable[[], model.Chat]) -> None:
             return job.end("cancelled")
         tries = job.tried(number)
         append(job.tries, str(number).encode())
-        line = _row(request, chat) if tries < MOST_TRIES else _given_up(request)
+        line = row(request, chat) if tries < MOST_TRIES else _given_up(request)
         append(job.answers, orjson.dumps(line))
     return job.end("completed")
 
@@ -54,7 +54,8 @@ def _left(job: Job) -> Iterator[tuple[int, dict[str, Any]]]:
                 yield number, orjson.loads(line)
 
 
-def _row(request: dict[str, Any], chat: model.Chat) -> dict[str, Any]:
+def row(request: dict[str, Any], chat: model.Chat) -> dict[str, Any]:
+    """One request's line of output."""
     answer = chat(request["body"])
     if error := answer.get("error"):
         return {"custom_id": request["custom_id"], "error": _reason(error)}

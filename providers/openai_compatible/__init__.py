@@ -13,11 +13,13 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property, reduce
 from typing import Any
 
+import orjson
+
 from pipeline.errors import Ambiguous, Busy, Rejected, Unencodable, clean
 from pipeline.hookspecs import hookimpl
 from pipeline.provider import Download, Found, Limits, Provider, Shard, Status
 from providers import chat
-from providers.http import Http, Missing, address, identifier, key, record
+from providers.http import AT_ONCE, Http, Missing, address, identifier, key, record
 from providers.openai_compatible import services
 from providers.openai_compatible.services import Service
 
@@ -120,6 +122,11 @@ class OpenAICompatible(Provider):
     def cancel(self, ref: Mapping[str, Any]) -> None:
         method, path = self.service.cancel.format(batches=self.service.batches, id=ref["id"]).split(" ")
         self._http.send("cancel", method, path)
+
+    def ask(self, line: bytes, model: str) -> bytes:
+        request = orjson.loads(line)
+        answer = self._http.start(self.service.ask, "ask", json=request["body"], timeout=AT_ONCE)
+        return chat.row(request["custom_id"], answer)
 
     # -- the service ------------------------------------------------------------------------------
 

@@ -45,6 +45,7 @@ class Service:
     errors: str
     done: list[str]
     cancel: str
+    ask: str
     rename: dict[str, str]
     refuse: list[str]
     source: str
