@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,7 @@ import orjson
 from pipeline.errors import InputError, clean
 from pipeline.provider import Result
 
+AMONG = re.compile(r"\{.*\}|\[.*\]", re.S)
 FENCED = re.compile(r"\A[^{\[]*```(?:json)?[ \t]*\n(.*?)\n?```[^{\[]*\Z", re.S)  # as chat models like to answer
 
 
@@ -40,7 +42,7 @@ class Answer:
         if not result.ok:
             return result
         try:
-            value = orjson.loads(bare(result.text))
+            value = parsed(result.text)
         except orjson.JSONDecodeError as error:
             cut = "the answer was cut at max_tokens" if result.finish_reason == "length" else "not JSON"
             return self._invalid(result, f"{cut}: {error.msg} at character {error.pos}")
@@ -70,10 +72,17 @@ class Answer:
             yield f"{worst.json_path}: {clean(worst.message, 160)}"
 
 
-def bare(text: str) -> str:
-    """The JSON in an answer, without the fence that models put around it."""
-    fenced = FENCED.match(text)
-    return fenced[1] if fenced else text
+def parsed(text: str) -> Any:
+    """The one JSON value in an answer: alone, in the fence that models put around it, or among words.
+
+    Nothing in it is repaired. Raises orjson.JSONDecodeError.
+    """
+    bare = text.strip().removeprefix("\ufeff")
+    fenced, among = FENCED.match(bare), AMONG.search(bare)
+    for part in (fenced[1] if fenced else bare, among[0] if among else bare):
+        with suppress(orjson.JSONDecodeError):
+            return orjson.loads(part)
+    return orjson.loads(text)
 
 
 def strict(schema: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,7 +17,7 @@ from pipeline.answer import Answer, answer
 from pipeline.custom_id import stem
 from pipeline.errors import InputError, Unencodable
 from pipeline.provider import Provider
-from pipeline.template import Template, template
+from pipeline.template import NAMES, Template, template
 
 MAX_TOKENS = 4000
 COMBINE = """\
@@ -25,6 +26,7 @@ order. Make one answer of them, as if it were to the whole transcript: keep to w
 several parts say, keep names, figures and times as they stand, and do not mention the parts."""
 MOST_NAME = 20  # characters of a prompt's name in a custom_id
 NOBODY = {"id": "a", "text": ""}  # a transcript to try a prompt on
+LITERAL = re.compile(rf"{{{{\s*(?:{'|'.join(NAMES)})\b[^{{}}]*}}}}")
 OWN = ("model", "messages", "max_tokens", "temperature", "top_p", "stream", "n")  # EXTRA may not set these
 
 
@@ -71,6 +73,12 @@ class Prompt:
         form = {"response_format": self.answer.form} if self.answer and self.formal else {}
         most = most or self.max_tokens
         return {"model": self.model, "messages": messages, "max_tokens": most, **self.fields, **form}
+
+    @property
+    def literal(self) -> str:
+        """A field of transcripts that the system prompt names as a template would; it is sent as it stands."""
+        found = LITERAL.search(self.system)
+        return found[0] if found else ""
 
     @cached_property
     def fill(self) -> Template:

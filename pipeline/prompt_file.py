@@ -19,6 +19,7 @@ from typing import Any
 import schemas
 from pipeline.errors import InputError, clean
 
+KNOWN = tuple(sorted(schemas.schema("prompt")["properties"]))
 FOLDER = Path("data/prompts")
 FRONT = re.compile(r"---[ \t]*\n(.*?\n)??---[ \t]*(?:\n|\Z)", re.S)
 DIVIDER = re.compile(r"^---[ \t]*\n", re.M)
@@ -54,6 +55,8 @@ def load(path: str, variable: str = "PROMPT") -> PromptFile:
     start = front.end() if front else 0
     if front:
         fields = _fields(front[1] or "", path)
+    elif re.match(r"---[ \t]*\n\w+:", text):
+        raise InputError(f"{path}: the front matter has no end; close it with a line `---`")
     system, user, line = text[start:], "{{ text }}", 1
     if divider := DIVIDER.search(text, start):
         system, user = text[start : divider.start()], text[divider.end() :]
@@ -69,7 +72,9 @@ def read(path: str, variable: str) -> str:
         text = Path(path).read_text("utf-8-sig").replace("\r\n", "\n")
     except (OSError, UnicodeDecodeError) as error:
         why = "not UTF-8" if isinstance(error, UnicodeDecodeError) else error.strerror
-        raise InputError(f"{path}: {why}; name a text file in {variable}=") from None
+        known = sorted(file.stem for file in FOLDER.glob("*.md")) if variable == "PROMPT" else ()
+        or_one = f", or one of {', '.join(known)}" if known else ""
+        raise InputError(f"{path}: {why}; name a text file in {variable}={or_one}") from None
     if not text.strip():
         raise InputError(f"{path}: the file is empty; write the prompt into it, or name another in {variable}=")
     return text
@@ -81,7 +86,11 @@ def _fields(text: str, path: str) -> dict[str, Any]:
     try:
         fields = yaml.safe_load(text) or {}
     except yaml.YAMLError as error:
-        raise InputError(f"{path}: the front matter is not YAML: {clean(error)}") from None
+        mark, why = getattr(error, "problem_mark", None), getattr(error, "problem", None) or error
+        line = f":{mark.line + 2}" if mark else ""  # its first line is the divider
+        raise InputError(f"{path}{line}: the front matter is not YAML: {clean(why)}") from None
+    if isinstance(fields, dict) and (odd := [name for name in fields if name not in KNOWN]):
+        raise InputError(f"{path}: front matter: no field {clean(odd[0], 40)!r}; it may have {', '.join(KNOWN)}")
     if not schemas.is_valid("prompt")(fields):
         raise InputError(f"{path}: front matter: {next(schemas.faults('prompt', fields), 'a number that is none')}")
     return fields

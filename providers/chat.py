@@ -51,7 +51,8 @@ def read(line: bytes) -> dict:
 def _answer(custom_id: str | None, body: dict) -> Result:
     choice = as_dict(body["choices"][0]) if isinstance(body["choices"], list) else {}
     message = as_dict(choice.get("message"))
-    thought, text = thinking(message.get("content"))
+    aloud, content = _parts(message.get("content"))
+    thought, text = thinking(content)
     ok = isinstance(text, str) and bool(text.strip())
     refusal = message.get("refusal")
     return Result(
@@ -61,9 +62,24 @@ def _answer(custom_id: str | None, body: dict) -> Result:
         error=None if ok else failure(refusal or "the answer has no text", "refusal" if refusal else "no_content"),
         finish_reason=as_text(choice.get("finish_reason")),
         model=as_text(body.get("model")),
-        reasoning=as_text(message.get("reasoning_content")) or as_text(message.get("reasoning")) or thought,
+        reasoning=as_text(message.get("reasoning_content"))
+        or as_text(message.get("reasoning"))
+        or aloud
+        or thought,
         usage=body["usage"] if isinstance(body.get("usage"), dict) and plain(body["usage"]) else None,
     )
+
+
+def _parts(content: object) -> tuple[str | None, object]:
+    """Thoughts and text of a message; some services give a list of parts, and thoughts as parts of their own."""
+    if not isinstance(content, list):
+        return None, content
+    said: dict[bool, list[str]] = {True: [], False: []}
+    for part in map(as_dict, content):
+        thought = part.get("type") in ("thinking", "reasoning")
+        words = part.get("thinking") if thought and "thinking" in part else part.get("text")
+        said[thought].append(str(_parts(words)[1] or "") if isinstance(words, list) else str(words or ""))
+    return "".join(said[True]) or None, "".join(said[False])
 
 
 def thinking(text: object) -> tuple[str | None, object]:
@@ -72,10 +88,17 @@ def thinking(text: object) -> tuple[str | None, object]:
         return None, text
     thought, closed, answer = text.partition("</think>")
     opened = thought.lstrip().startswith("<think>")
-    alone = closed and thought.endswith("\n") and answer.startswith("\n") and "<think>" not in thought
+    alone = closed and "<think>" not in thought and _alone(thought, answer)
     if not (opened or alone):
         return None, text
-    return thought.lstrip().removeprefix("<think>").strip() or None, answer.lstrip()
+    more, answer = thinking(answer.lstrip()) if answer.lstrip().startswith("<think>") else (None, answer)
+    first = thought.lstrip().removeprefix("<think>").strip()
+    return "\n\n".join(filter(None, (first, more))) or None, answer.lstrip() if isinstance(answer, str) else answer
+
+
+def _alone(thought: str, answer: str) -> bool:
+    """Whether a closing tag without an opening one is a tag: on a line of its own, or before JSON."""
+    return (thought.endswith("\n") and answer.startswith("\n")) or answer.lstrip().startswith(("{", "["))
 
 
 def _failure(row: dict, response: dict, body: dict) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from pipeline import prompt as prompts
-from pipeline.answer import Answer, answer, bare, strict
+from pipeline.answer import Answer, answer, parsed, strict
 from pipeline.errors import InputError, Unencodable
 from pipeline.prompt import Prompt
 from pipeline.provider import Limits, Result
@@ -167,6 +167,9 @@ def test_a_schema_that_is_none_is_named(text, message, tmp_path):
         (f"```json\n{GOOD}\n```", {"topics": ["rye"]}),
         (f"Here it is:\n```\n{GOOD}\n```\nI hope it helps.", {"topics": ["rye"]}),
         (GOOD.replace("rye", "```"), {"topics": ["```"]}),
+        (f"\ufeff{GOOD}", {"topics": ["rye"]}),
+        (f"```json\n{GOOD}", {"topics": ["rye"]}),
+        (f"Here it is: {GOOD} I hope it helps.", {"topics": ["rye"]}),
     ],
 )
 def test_what_fits_is_parsed(text, value):
@@ -180,6 +183,7 @@ def test_what_fits_is_parsed(text, value):
         ("", "stop", "not JSON: "),
         ("{", "length", "the answer was cut at max_tokens: "),
         ('{"topics": []} {}', "stop", "not JSON: "),
+        (f"Either {GOOD} or {GOOD}", "stop", "not JSON: "),
         ('{"topics": NaN}', "stop", "not JSON: "),
         ("{}", "stop", "$: 'topics' is a required property"),
         ("[" * 5000, "stop", "not JSON: "),
@@ -197,8 +201,8 @@ def test_a_failure_stays_the_failure_it_is():
     assert Answer(SCHEMA).checked(failed) is failed
 
 
-def test_bare():
-    assert bare("{}") == "{}" and bare("```json\n{}\n```") == "{}" and bare("a ``` b") == "a ``` b"
+def test_a_string_may_be_the_answer():
+    assert parsed('```\n"oats"\n```') == parsed(' "oats" ') == "oats"
 
 
 # ---- what is thought before it is said ----------------------------------------------------------
@@ -212,6 +216,15 @@ def test_bare():
         ("Rye? Yes.\n</think>\n\nOats.", "Rye? Yes.", "Oats."),  # a template opened it
         ("The tag </think> ends it.", None, "The tag </think> ends it."),
         ("Write <think>\n</think>\n so.", None, "Write <think>\n</think>\n so."),
+        ("Rye? Yes.</think>[1]", "Rye? Yes.", "[1]"),
+        ("<think>Rye?</think>\n<think>Yes.</think>Oats.", "Rye?\n\nYes.", "Oats."),
+        ([{"type": "text", "text": "Oa"}, {"type": "text", "text": "ts."}], None, "Oats."),
+        (
+            [{"type": "thinking", "thinking": [{"type": "text", "text": "Rye?"}]}, {"text": "Oats."}],
+            "Rye?",
+            "Oats.",
+        ),
+        ([{"type": "reasoning", "text": "Rye?"}, 7, {"type": "text", "text": "Oats."}], "Rye?", "Oats."),
         ("Oats.", None, "Oats."),
     ],
 )

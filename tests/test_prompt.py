@@ -74,7 +74,7 @@ def test_parts_that_may_be_missing(text, system, user, tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("---\nmodle: m\n---\nx", r"p\.md: front matter: \$: Additional properties .*'modle' was unexpected"),
+        ("---\nmodle: m\n---\nx", r"p\.md: front matter: no field 'modle'; it may have about, answer, combine"),
         ("---\nmax_tokens: many\n---\nx", r"front matter: \$\.max_tokens: 'many' is not of type 'integer'"),
         ("---\n- m\n---\nx", r"front matter: \$: \['m'\] is not of type 'object'"),
         ("---\na: [\n---\nx", "the front matter is not YAML"),
@@ -198,3 +198,31 @@ def test_shots_stand_before_the_transcript(provider, tmp_path):
 def test_a_shot_has_both_sides(tmp_path):
     with pytest.raises(InputError, match=r"front matter: \$\.shots\[0\]: 'assistant' is a required property"):
         prompt(saved(tmp_path, "---\nshots: [{user: x}]\n---\nBe brief."), model="m")
+
+
+def test_a_name_that_no_prompt_has_is_answered_with_those_there_are(tmp_path):
+    folder = tmp_path / "data" / "prompts"
+    folder.mkdir(parents=True)
+    for name in ("chapters", "summary"):
+        (folder / f"{name}.md").write_text("x")
+    with pytest.raises(InputError, match=r"chapter: No such file .* in PROMPT=, or one of chapters, summary"):
+        prompt("chapter", model="m")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("---\nmodel: m\nBe brief.", "the front matter has no end; close it with a line `---`"),
+        ("---\nmodel: [m\nabout: x\n---\nBe brief.", r"p\.md:3: the front matter is not YAML: "),
+    ],
+)
+def test_front_matter_that_is_none_says_where(text, message, tmp_path):
+    with pytest.raises(InputError, match=message):
+        prompt(saved(tmp_path, text), model="m")
+
+
+def test_a_field_in_the_system_prompt_is_warned_of(run, tmp_path):
+    (tmp_path / "a.txt").write_text("oats")
+    for text, warned in (("Sum up {{ title }}.", True), ("Write {{ oats }}.\n---\n{{ text }}", False)):
+        _, _, err = run("batch", "a.txt", "--model", "m", "--prompt", saved(tmp_path, text))
+        assert ("warning: {{ title }} in the system prompt is sent as it stands" in err) == warned
