@@ -358,3 +358,18 @@ def test_a_queue_of_one_job_is_sent_on_as_jobs_end(tmp_path, monkeypatch, run):
         assert (code, said.split("; ")[:2]) == (0, ["2 sent now", "3 requests in 3 jobs"])
         assert run("results", "--poll", "0", "--wait")[1].startswith("3 requests: 3 ok\ncost: not known: ")
     assert sorted(name for job in server.invoice for name in job) == ["0", "1", "2"]
+
+
+@pytest.mark.parametrize(("name", "kept"), [("openai", True), ("mistral", True), ("groq", False)])
+def test_a_long_prefix_has_a_name_where_the_service_keeps_it_by_one(name, kept):
+    def body(system, user, **more):
+        messages = [{"role": "system", "content": system}, {"role": "user", "content": user}]
+        row = {"custom_id": "a", "body": {"model": "m", "messages": messages, "max_tokens": 5, **more}}
+        return orjson.loads(plugins.provider(name).encode(row))["body"]
+
+    long = "Take facts out of it. " * 200
+    names = [body(long, user).get("prompt_cache_key") for user in ("oats", "rye")]
+    assert (names[0] is not None) == kept and names[0] == names[1]
+    assert not kept or body(long + "!", "oats")["prompt_cache_key"] != names[0]
+    assert "prompt_cache_key" not in body("Be brief.", "oats")
+    assert body(long, "oats", prompt_cache_key="mine")["prompt_cache_key"] == "mine"

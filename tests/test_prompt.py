@@ -225,4 +225,4 @@ def test_a_field_in_the_system_prompt_is_warned_of(run, tmp_path):
     (tmp_path / "a.txt").write_text("oats")
     for text, warned in (("Sum up {{ title }}.", True), ("Write {{ oats }}.\n---\n{{ text }}", False)):
         _, _, err = run("batch", "a.txt", "--model", "m", "--prompt", saved(tmp_path, text))
-        assert ("warning: {{ title }} in the system prompt is sent as it stands" in err) == warned
+        assert ("warning: {{ title }} in the system prompt is sent as it stands; below" in err) == warned

@@ -109,9 +109,7 @@ def batch(
     asked = windowed([asking.expressed(one, plugin) for one in asked], plugin, context, long)
     for one in asked:
         if one.literal:
-            say(
-                f"warning: {one.literal} in the system prompt is sent as it stands; a template is below a line `---`"
-            )
+            say(f"warning: {one.literal} in the system prompt is sent as it stands; below a line `---` it is not")
     with lock(ws.lock, "batch"):
         if files:
             _ingest(ws, list(files), "", skip=False, workers=None, verbose=verbose)

@@ -7,6 +7,7 @@ absent, empty or gone.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -24,6 +25,7 @@ from providers.openai_compatible import services
 from providers.openai_compatible.services import Service
 
 TAG = "transcript_batch"  # of a job's metadata
+LONG_PREFIX = 3000  # bytes; what has less than about 1,000 tokens is not kept by any service
 MOST_PAGES = 1000  # of 100 jobs
 VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 STATES = {
@@ -65,6 +67,8 @@ class OpenAICompatible(Provider):
         if len(renamed) < len(body):
             twice = sorted(set(row.rename) & set(body))
             raise Unencodable(f"{', '.join(twice)} is the same as {', '.join(row.rename[name] for name in twice)}")
+        if row.cache_key and (prefix := _prefix(body)):
+            renamed.setdefault(row.cache_key, prefix)
         rest = {"method": "POST", "url": row.endpoint} if row.method_url else {}
         return chat.encode({"custom_id": request["custom_id"], **rest, "body": renamed})
 
@@ -209,6 +213,12 @@ class OpenAICompatible(Provider):
         counts = [reduce(_get, path.split("."), job) for path in self.service.done]
         known = [count for count in counts if isinstance(count, int)]
         return sum(known) if known else None
+
+
+def _prefix(body: Mapping[str, Any]) -> str:
+    """A name for the messages before the last one, which all requests of a prompt share; "" if those are short."""
+    constant = orjson.dumps((body.get("messages") or [])[:-1])
+    return hashlib.sha256(constant).hexdigest()[:32] if len(constant) >= LONG_PREFIX else ""
 
 
 def _get(value: Any, name: str) -> Any:

@@ -46,6 +46,7 @@ class Service:
     done: list[str]
     cancel: str
     ask: str
+    cache_key: str | None
     rename: dict[str, str]
     refuse: list[str]
     source: str
