@@ -59,9 +59,11 @@ def _estimate(
     answer = min(learned.answer if learned.rows else GUESS * prompt.max_tokens, shares.answer)
     likely, most = (_tokens(counts, shares.text, tokens, around) for tokens in (answer, shares.answer))
     price, said, all_said = tariff.price(prompt.model), likely[0] * answer, most[0] * prompt.max_tokens
+    written = price.write if prompt.cache else 1.0
     return Estimate(
         likely[0], round(likely[1]), ceil(most[1]), round(said), all_said,
-        cost(price, likely[1], said), cost(price, most[1], all_said, window.size), full(price, likely[1], said),
+        cost(price, likely[1], said), cost(price, most[1] * written, all_said, window.size),
+        full(price, likely[1], said),
     )  # fmt: skip
 
 

@@ -30,6 +30,8 @@ class Tariff:
     def price(self, model: str) -> Price:
         """All that is known; figures that are not are None."""
         known = self.provider.price(model) or published(self.provider.name, model) or Price(None, None)
+        if self.provider.cache:
+            known = replace(known, write=self.provider.cache[0], read=self.provider.cache[1])
         if self.price_in is None and self.price_out is None:
             return known
         given = {"input": self.price_in, "output": self.price_out}
@@ -58,6 +60,16 @@ def used(usage: Mapping[str, Any] | None) -> tuple[int, int] | None:
     """Tokens of prompt and answer, as a service counts them; None if it does not say."""
     counts = [(usage or {}).get(name) for name in ("prompt_tokens", "completion_tokens")]
     return tuple(counts) if all(type(count) is int and count >= 0 for count in counts) else None
+
+
+def billed(usage: Mapping[str, Any], price: Price) -> float:
+    """Tokens of a prompt as they are billed: less for those that were in a cache, more for those written to one."""
+    details = usage.get("prompt_tokens_details")
+    details = details if isinstance(details, Mapping) else {}
+    read, written = (details.get(name) for name in ("cached_tokens", "cache_write_tokens"))
+    saved = (1 - price.read) * read if type(read) is int else 0
+    more = (price.write - 1) * written if type(written) is int else 0
+    return usage["prompt_tokens"] - saved + more
 
 
 @dataclass(frozen=True)
@@ -110,14 +122,16 @@ def estimate(
 ) -> Estimate:
     """Of requests with these `tokens` (input, longest, output); `margin` is a share of the prompts.
 
-    The upper end takes the longer one of our count and what the run learned, and every answer at max_tokens.
+    The upper end takes the longer one of our count and what the run learned, every answer at max_tokens, and every
+    marked prompt as written to the cache.
     """
+    written = price.write if tokens.get("marked") else 1.0
     prompt = tokens["input"] * learned.ratio
     most = upper(tokens["input"], margin, learned, requests)
     answer = min(learned.answer * requests if learned.rows else GUESS * tokens["output"], tokens["output"])
     return Estimate(
         requests, round(prompt), ceil(most), round(answer), tokens["output"],
         cost(price, prompt, answer, tokens["longest"] * learned.ratio),
-        cost(price, most, tokens["output"], upper(tokens["longest"], margin, learned)),
+        cost(price, most * written, tokens["output"], upper(tokens["longest"], margin, learned)),
         full(price, prompt, answer),
     )  # fmt: skip

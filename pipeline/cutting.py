@@ -52,14 +52,16 @@ def by_kind(pending: Mapping[bytes, Kind], keys: Iterable[bytes]) -> dict[Kind, 
 def described(ledger: Ledger, provider: Provider, receipt: Receipt) -> Receipt:
     """The receipt with its kind and tokens, from the batch: one that is older, or was lost, lacks them."""
     lines = {identity(line) for line in ledger.lines(receipt)}
-    asked = [r for _, r, line in requests(ledger.ws, provider, Faults()) if identity(line) in lines]
+    pairs = [(r, line) for _, r, line in requests(ledger.ws, provider, Faults()) if identity(line) in lines]
+    asked = [request for request, _ in pairs]
     prompts = load(ledger.ws)
     kinds = {Kind(request["body"]["model"], prompts.of(request["custom_id"]).name) for request in asked}
     if len(kinds) != 1:  # it is not wanted any more
         return receipt
     tokens, (model, prompt_name) = NONE, kinds.pop()
-    for request, prompt in zip(asked, count((request["body"] for request in asked), model, cores()), strict=True):
-        tokens = shards.tally(tokens, prompt, request["body"]["max_tokens"])
+    counts = count((request["body"] for request in asked), model, cores())
+    for (request, line), prompt in zip(pairs, counts, strict=True):
+        tokens = shards.tally(tokens, line, prompt, request["body"]["max_tokens"])
     return ledger.save(receipt, model=model, prompt=prompt_name, tokens=tokens)
 
 

@@ -47,7 +47,7 @@ class Part:
     def add(self, name: str, one: Counted, window: int | None) -> None:
         """One request more."""
         self.requests += 1
-        self.tokens = shards.tally(self.tokens, one.prompt, one.answer)
+        self.tokens = shards.tally(self.tokens, one.line, one.prompt, one.answer)
         pairs = [(name, one.prompt), *([self.longest, self.shortest] if self.longest else [])]
         self.longest, self.shortest = max(pairs, key=itemgetter(1)), min(pairs, key=itemgetter(1))
         if window and one.most + one.answer > window:

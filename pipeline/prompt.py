@@ -46,6 +46,7 @@ class Prompt:
     line: int = 1
     answer: Answer | None = None
     formal: bool = True
+    cache: bool = False  # mark what all requests begin with, for a service that keeps it only then
     shots: tuple[Mapping[str, str], ...] = ()  # examples: {"user", "assistant"}
     name: str = ""  # of its file
     window: int | None = None  # tokens of the model; None: not known
@@ -71,6 +72,7 @@ class Prompt:
             messages += [{"role": role, "content": shot[role]} for role in ("user", "assistant")]
         messages.append({"role": "user", "content": _paragraphs(above, self.fill(transcript))})
         form = {"response_format": self.answer.form} if self.answer and self.formal else {}
+        form |= {"cache_prefix": True} if self.cache else {}
         most = most or self.max_tokens
         return {"model": self.model, "messages": messages, "max_tokens": most, **self.fields, **form}
 
@@ -129,19 +131,21 @@ def prompt(
     shots = tuple(front.get("shots", ()))
     name, combine = stem(Path(path).stem, MOST_NAME) if path else "", front.get("combine", COMBINE)
     made = Prompt(
-        model, file.system, text, most, said, where, line, structured, shots=shots, name=name, combine=combine
-    )
+        model, file.system, text, most, said, where, line, structured,
+        cache=bool(front.get("cache")), shots=shots, name=name, combine=combine,
+    )  # fmt: skip
     made.fill  # noqa: B018 (a template that is none is said here)
     return made
 
 
 def expressed(asked: Prompt, provider: Provider) -> Prompt:
-    """The prompt as this provider can say it: a structured answer that it has no form for is asked for in words.
+    """The prompt as this provider can say it.
 
+    A structured answer that it has no form for is asked for in words; what takes no marks for a cache gets none.
     Raises Unencodable for what it cannot say otherwise either, once and before anything is written.
     """
     for formal in (True, False) if asked.answer else (True,):
-        tried = replace(asked, formal=formal)
+        tried = replace(asked, formal=formal, cache=asked.cache and provider.cache is not None)
         try:
             provider.encode({"custom_id": "a", "body": tried.body(NOBODY)})
         except Unencodable:

@@ -45,7 +45,9 @@ class Price:
     """US dollars for a million tokens of a batch; `full_…` are those of a request that is answered at once.
 
     None: not published, or not known here. A prompt of more than `above[0]` tokens costs `above[1]` for its tokens
-    and `above[2]` for those of its answer. `source` says where the figures are from, and when they were looked up.
+    and `above[2]` for those of its answer. Tokens that are written to a cache, or read from it, cost `write` or
+    `read` times the price of a prompt's: 1.0 where the service does not say. `source` says where the figures are
+    from, and when they were looked up.
     """
 
     input: float | None
@@ -54,6 +56,8 @@ class Price:
     full_output: float | None = None
     above: tuple[int, float, float] | None = None
     source: str = ""
+    write: float = 1.0
+    read: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -143,6 +147,9 @@ class Provider(ABC):
     tag: str = "file id"  # by what a job is found again whose start was not answered; "" if by nothing certain
     id_field: str = "custom_id"  # where a line made by `encode` has its id
     bills_failed: bool | None = None  # whether a request without an answer costs; None: the service does not say
+    cache: tuple[float, float] | None = (
+        None  # a Price's write and read, of marked prefixes; None: it takes no marks
+    )
     default_model: str | None = None
     caveat: str = ""  # one sentence, shown wherever this provider's answers are
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline import shards
 from pipeline.answers import Answers
-from pipeline.cost import Tariff, cost, used
+from pipeline.cost import Tariff, billed, cost, used
 from pipeline.errors import IncompleteError, clean
 from pipeline.ledger import Kind, Receipt
 from pipeline.prompts import Prompts
@@ -86,6 +86,6 @@ def refused(row: Mapping[str, Any]) -> bool:
 
 def _cost(result: Result, provider: Provider, price: Price) -> float | None:
     if tokens := used(result.usage):
-        paid = cost(price, *tokens, longest=tokens[0])
+        paid = cost(price, billed(result.usage, price), tokens[1], longest=tokens[0])
         return None if paid is None else round(paid, 9)  # a thousandth of the smallest price of a token
     return None if result.ok or provider.bills_failed is not False else 0.0

@@ -21,7 +21,8 @@ def encode(provider: Provider, request: dict) -> bytes:
     return escape(provider.encode(request))
 
 
-NONE = {"input": 0, "longest": 0, "output": 0}  # tokens of a receipt; changed by nobody
+NONE = {"input": 0, "longest": 0, "output": 0, "marked": 0}  # tokens of a receipt; changed by nobody
+MARK = b'"cache_control"'  # of a prefix that is to be kept for the next request; in a text it has backslashes
 
 
 class Counted(NamedTuple):
@@ -89,18 +90,19 @@ def _write(ledger: Ledger, provider: str, lines: Iterable[Counted], kind: Kind) 
         for line, prompt, answer, _ in lines:
             stream.write(line + b"\n")
             whole.update(line + b"\n")
-            count, size, tokens = count + 1, size + len(line) + 1, tally(tokens, prompt, answer)
+            count, size, tokens = count + 1, size + len(line) + 1, tally(tokens, line, prompt, answer)
     name = f"{ledger.next_number():04d}-{whole.hexdigest()[:8]}"
     publish(draft, ledger.ws.shards / f"{name}.jsonl")
     return ledger.save(Receipt(name, provider, count, size, whole.hexdigest(), *kind, tokens=tokens))
 
 
-def tally(tokens: dict[str, int], prompt: int, answer: int) -> dict[str, int]:
-    """A receipt's `tokens`, with one request more."""
+def tally(tokens: dict[str, int], line: bytes, prompt: int, answer: int) -> dict[str, int]:
+    """A receipt's `tokens`, with one request more; "marked" counts lines with a MARK."""
     return {
         "input": tokens["input"] + prompt,
         "longest": max(tokens["longest"], prompt),
         "output": tokens["output"] + answer,
+        "marked": tokens["marked"] + (MARK in line),
     }
 
 

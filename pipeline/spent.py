@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.answers import decoded
-from pipeline.cost import Calibration, Estimate, Tariff, calibration, cost, estimate, full, used
+from pipeline.cost import Calibration, Estimate, Tariff, billed, calibration, cost, estimate, full, used
 from pipeline.ledger import Kind, Ledger, Receipt
 from pipeline.provider import Price, Provider
 from pipeline.tokens import tokenizer
@@ -30,7 +30,7 @@ def _usage(ledger: Ledger, receipt: Receipt, provider: Provider, price: Price) -
         prompt, answer = tokens
         for name, more in (("rows", 1), ("input", prompt), ("output", answer)):
             total[name] += more
-        paid = cost(price, prompt, answer, prompt)
+        paid = cost(price, billed(result.usage, price), answer, prompt)
         total["cost"] = None if None in (paid, total["cost"]) else total["cost"] + paid
     return total
 

@@ -74,7 +74,10 @@ def _params(body: Mapping[str, Any]) -> dict[str, Any]:
     most = {body.pop(name) for name in ("max_tokens", "max_completion_tokens") if name in body}
     if len(most) != 1:
         raise Unencodable("Messages needs one max_tokens")
+    kept = body.pop("cache_prefix", False)
     system, messages = _messages(body.pop("messages"))
+    if kept:
+        system, messages = _marked(system, messages)
     params = {"messages": messages, "max_tokens": most.pop(), **({"system": system} if system else {})}
     if (stop := body.pop("stop", None)) is not None:
         params["stop_sequences"] = [stop] if isinstance(stop, str) else stop
@@ -105,6 +108,18 @@ def _messages(messages: list[dict]) -> tuple[str, list[dict]]:
     if any(not isinstance(text, str) for text in system):
         raise Unencodable("a system message is not text")
     return "\n\n".join(system), rest
+
+
+def _marked(system: str, messages: list[dict]) -> tuple[Any, list[dict]]:
+    """A mark at the end of what all requests begin with: the system prompt, or the messages before the last one."""
+    if messages[:-1]:
+        *before, last = messages[:-1]
+        return system, [*before, {**last, "content": _block(last["content"])}, messages[-1]]
+    return _block(system) if system else system, messages
+
+
+def _block(text: str) -> list[dict[str, Any]]:
+    return [{"type": "text", "text": text, "cache_control": {"type": "ephemeral"}}]
 
 
 def _output(form: Any, effort: Any) -> dict[str, Any]:
@@ -158,4 +173,5 @@ def _usage(usage: dict) -> dict[str, Any] | None:
         return None
     prompt = fresh + written + read
     counts = {"prompt_tokens": prompt, "completion_tokens": output, "total_tokens": prompt + output}
-    return {**counts, "prompt_tokens_details": {"cached_tokens": read}} if read else counts
+    details = {name: value for name, value in (("cached_tokens", read), ("cache_write_tokens", written)) if value}
+    return {**counts, "prompt_tokens_details": details} if details else counts

@@ -5,12 +5,16 @@ from __future__ import annotations
 import orjson
 import pytest
 
+from pipeline.cost import Calibration, Tariff, billed, estimate
 from pipeline.errors import Ambiguous, Busy, Unencodable, UnfinishedError
 from pipeline.ledger import Ledger
-from pipeline.provider import Shard
+from pipeline.prompt import Prompt, expressed
+from pipeline.provider import Price, Shard
 from pipeline.testkit.contract import IDS, ProviderContract, Run
 from pipeline.testkit.wire import Answer
+from providers import messages
 from providers.anthropic import Anthropic
+from providers.together import Together
 from tests.anthropic_server import AnthropicServer
 
 
@@ -245,3 +249,40 @@ def test_answers(message, ok, finish, code):
     row = {"custom_id": "a", "result": {"type": "succeeded", "message": message}}
     result = Anthropic().decode(orjson.dumps(row))
     assert (result.ok, result.finish_reason, (result.error or {}).get("code")) == (ok, finish, code)
+
+
+# ---- the cache ----------------------------------------------------------------------------------
+
+
+def kept(system="Be brief.", shots=()):
+    messages = [{"role": "system", "content": system}, *shots, {"role": "user", "content": "oats"}]
+    row = {"custom_id": "a", "body": {"model": "m", "max_tokens": 5, "messages": messages, "cache_prefix": True}}
+    return orjson.loads(Anthropic().encode(row))["params"]
+
+
+def test_a_prefix_is_marked_at_its_end():
+    mark = {"cache_control": {"type": "ephemeral"}, "type": "text"}
+    assert kept()["system"] == [{**mark, "text": "Be brief."}] and kept()["messages"][0]["content"] == "oats"
+    made = kept(shots=[{"role": "user", "content": "u"}, {"role": "assistant", "content": "a"}])
+    assert made["system"] == "Be brief."
+    assert [message["content"] for message in made["messages"]] == ["u", [{**mark, "text": "a"}], "oats"]
+    assert "cache_prefix" not in made and "system" not in kept(system="")
+
+
+def test_only_a_service_that_takes_marks_gets_them():
+    asked = Prompt("m", "Be brief.", cache=True)
+    assert expressed(asked, Anthropic()).body({"id": "a", "text": "x"})["cache_prefix"] is True
+    assert "cache_prefix" not in expressed(asked, Together()).body({"id": "a", "text": "x"})
+
+
+def test_what_a_cache_saves_and_costs_is_in_the_bill(monkeypatch):
+    price = Tariff(Anthropic(), 1.0, 2.0).price("claude-sonnet-5")
+    assert (price.write, price.read) == (1.25, 0.1)
+    usage = messages._usage({"input_tokens": 100, "cache_creation_input_tokens": 40, "cache_read_input_tokens": 60,
+                             "output_tokens": 7})  # fmt: skip
+    assert usage["prompt_tokens"] == 200 and billed(usage, price) == 100 + 40 * 1.25 + 60 * 0.1
+    assert billed(usage, Price(1.0, 2.0)) == 200
+    tokens = {"input": 1000, "longest": 1000, "output": 50}
+    plain, marked = (estimate(1, tokens | {"marked": n}, price, 0.0, Calibration()) for n in (0, 1))
+    assert marked.cost_most - 50 * 2e-6 == pytest.approx((plain.cost_most - 50 * 2e-6) * 1.25)
+    assert marked.cost == plain.cost

@@ -74,7 +74,7 @@ def test_parts_that_may_be_missing(text, system, user, tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("---\nmodle: m\n---\nx", r"p\.md: front matter: no field 'modle'; it may have about, answer, combine"),
+        ("---\nmodle: m\n---\nx", r"p\.md: front matter: no field 'modle'; it may have about, answer, cache"),
         ("---\nmax_tokens: many\n---\nx", r"front matter: \$\.max_tokens: 'many' is not of type 'integer'"),
         ("---\n- m\n---\nx", r"front matter: \$: \['m'\] is not of type 'object'"),
         ("---\na: [\n---\nx", "the front matter is not YAML"),
