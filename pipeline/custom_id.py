@@ -34,5 +34,5 @@ def transcript(custom_id: str) -> str:
 
 
 def prompt(custom_id: str) -> str:
-    """The name of the prompt, in a batch that has several."""
-    return custom_id.split(".")[1]
+    """The name of the prompt, in a batch that has several; "" if there is none."""
+    return custom_id.partition(".")[2].partition(".")[0]

@@ -35,8 +35,10 @@ class Prompts:
         return prompt.name if len(self.each) > 1 else ""
 
     def of(self, request: str) -> Prompt:
-        """The prompt of a request, by its custom_id."""
-        return self.each[0] if len(self.each) == 1 else self._by_name[custom_id.prompt(request)]
+        """The prompt of a request, by its custom_id. Raises DamagedError."""
+        if (found := self.named(custom_id.prompt(request))) is None:
+            raise DamagedError(f"{request}: no prompt of the batch has that name; run `make -B batch`")
+        return found
 
     def named(self, name: str) -> Prompt | None:
         """The prompt of that name; the only one has any."""

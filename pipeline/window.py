@@ -40,9 +40,12 @@ class Window:
     def takes(self, body: Mapping[str, Any], surely: bool) -> bool:
         """Whether a request fits: `surely`, or as expected."""
         text, around = _texts(body)
-        if len(text.encode()) + around + body["max_tokens"] <= self.size:
-            return True  # no token has less than a byte
-        return (self.most if surely else self.expected)(text) + around + body["max_tokens"] <= self.size
+        room = self.size - around - body["max_tokens"]
+        if (
+            4 * len(text) <= room or len(text.encode()) <= room
+        ):  # no token has less than a byte, no letter more than 4
+            return True
+        return (self.most if surely else self.expected)(text) <= room
 
     def shares(self, prompt: Prompt, transcript: Mapping[str, Any], answers: int) -> Shares:
         """How the window is shared where a transcript does not fit. Raises TooLong if the prompt fills it.

@@ -384,6 +384,22 @@ def test_parts_and_whole_fit_the_schema_and_only_what_does_not_is_sent_again(run
     assert '{"topics":["rye"]}' in combined
 
 
+def test_a_megabyte_has_one_valid_answer(run):
+    """All of it is asked, in many parts and rounds, by a model of 8,192 tokens."""
+    one = talk("big", 4800)
+    assert len(one["text"].encode()) > 1_000_000
+    run.till.words = lambda name, body: json.dumps({"topics": ["rye"] * 400})
+    run.batch([one, talk("short", 2)], most=800, window=8192, overlap=200, answer=Answer(SCHEMA))
+    asked = "".join(request["body"]["messages"][-1]["content"] for request in read_jsonl(run.ws.batch))
+    assert all(f"turn{n} of big" in asked for n in range(4800))
+    rows, rounds = until_done(run)
+    assert [row["outcome"] for row in rows] == ["ok", "ok"] and rounds > 2
+    for row in rows:
+        jsonschema.validate(row["answer"], SCHEMA)
+    parts = rows[0]["parts"]
+    assert len(parts) > 30 and "".join(one["text"][part["from"] : part["to"]] for part in parts) == one["text"]
+
+
 # ---- money --------------------------------------------------------------------------------------
 
 

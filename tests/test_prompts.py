@@ -174,6 +174,12 @@ def test_a_damaged_file_says_what_to_type(run, data):
         load(run.ws)
 
 
+def test_a_request_of_no_prompt_is_damage():
+    with pytest.raises(DamagedError, match=r"a\.other: no prompt of the batch has that name"):
+        Prompts((SUMMARY, FACTS)).of("a.other")
+    assert Prompts((SUMMARY, FACTS)).of("a.facts.p03") is FACTS and Prompts((FACTS,)).of("a") is FACTS
+
+
 def test_what_is_saved_is_what_was_asked(run):
     shots = ({"user": "u", "assistant": "a"},)
     schema = Answer(SCHEMA)
