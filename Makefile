@@ -83,7 +83,7 @@ MAKEFLAGS     += --warn-undefined-variables --no-builtin-rules
 .SUFFIXES:
 # A target is whole or absent.  Shards, receipts and outputs are never targets, so Make never deletes one.
 .DELETE_ON_ERROR:
-.PHONY: help transcripts batch preview try plan submit results show status cancel validate prompts providers demo install \
+.PHONY: help transcripts batch preview try plan submit results export show status cancel validate prompts providers demo install \
         check lint test test-long test-sdks test-servers bench clean FORCE
 
 help:  ## List the goals and say where the run stands
@@ -124,6 +124,8 @@ $(WORK)/settings: FORCE | $(INSTALLED)
 $(WORK)/inputs: FORCE $(WORK)/settings
 	@:  # the command above writes it; FORCE makes Make look at its age again
 
+export: results  ## Write the answers as a table, results.csv: a column for each field of structured ones (free)
+	@$(PIPELINE) export
 show: results  ## Print the answers for reading
 	@$(PIPELINE) show
 status: | $(INSTALLED)  ## Say where every job stands and what to type next
@@ -140,7 +142,7 @@ demo:  ## Run everything on data/transcripts with a small model on this machine:
 	@$(MAKE) --no-print-directory submit show RUN=demo PROVIDER=local WAIT=1 TRANSCRIPTS=data/transcripts \
 	  PROMPT=data/prompts/demo.md MAX_TOKENS=90
 clean:  ## Remove what is free to rebuild; never shards, jobs or outputs
-	rm -f $(addprefix $(WORK)/,settings transcripts.jsonl rejected.jsonl batch.jsonl index.jsonl prompts.json round.jsonl submitted.json results.jsonl)
+	rm -f $(addprefix $(WORK)/,settings transcripts.jsonl rejected.jsonl batch.jsonl index.jsonl prompts.json round.jsonl submitted.json results.jsonl results.csv)
 
 # ---- the workshop --------------------------------------------------------------------------
 

@@ -40,6 +40,7 @@ class Workspace:
     round = property(lambda self: self.root / "round.jsonl")
     submitted = property(lambda self: self.root / "submitted.json")
     results = property(lambda self: self.root / "results.jsonl")
+    table = property(lambda self: self.root / "results.csv")
     shards = property(lambda self: self.root / "shards")
     jobs = property(lambda self: self.root / "jobs")
     outputs = property(lambda self: self.root / "outputs")

@@ -137,6 +137,16 @@ def show(run: str, provider: str) -> None:
 
 
 @main.command()
+@workspace
+def export(run: str, provider: str) -> None:
+    """Write the results as a table, results.csv: a column for each field of the answers (free)."""
+    from pipeline.export import export
+
+    ws = Workspace.of(run, provider)
+    click.echo(f"{many(export(ws), 'result')}: {ws.table}")
+
+
+@main.command()
 def providers() -> None:
     """List the provider plugins: keys, limits, discounts (free, no network)."""
     from pipeline.catalog import catalog
