@@ -95,9 +95,10 @@ class Bill:
     most: float | None
 
 
-def bill(ledger: Ledger, tariff: Tariff) -> Bill:
-    """The bill of a run. The estimate is as it was before the first answer came."""
-    ended = [receipt for receipt in ledger if receipt.settled and not receipt.unstarted]
+def bill(ledger: Iterable[Receipt], tariff: Tariff) -> Bill:
+    """The bill of a run, or of some receipts of it. The estimate is as it was before the first answer came."""
+    receipts = list(ledger)
+    ended = [receipt for receipt in receipts if receipt.settled and not receipt.unstarted]
     prices = [tariff.price(receipt.model) for receipt in ended]
     usages = [receipt.usage or {"input": 0, "output": 0} for receipt in ended]
     return Bill(
@@ -109,9 +110,9 @@ def bill(ledger: Ledger, tariff: Tariff) -> Bill:
         input=sum(usage["input"] for usage in usages),
         output=sum(usage["output"] for usage in usages),
         jobs=len(ended),
-        open=sum(not (receipt.settled or receipt.unstarted) for receipt in ledger),
+        open=sum(not (receipt.settled or receipt.unstarted) for receipt in receipts),
         uncounted=sum(receipt.usage["uncounted"] for receipt in ended if receipt.usage),
-        most=committed(list(ledger), tariff),
+        most=committed(receipts, tariff),
     )
 
 

@@ -25,7 +25,7 @@ def status(ws: Workspace, tariff: Callable[[], Tariff]) -> Iterator[str]:
         counts = outcomes(ws)
         yield f"results  {total(counts)}: {ws.results}"
     if any(receipt.usage for receipt in ledger):
-        yield f"cost     {money(bill(ledger, tariff()))}"
+        yield from (f"{label:<8} {words}" for label, words in costs(ledger, tariff()))
     yield f"next     {_next(ws, ledger)}"
 
 
@@ -47,6 +47,14 @@ def rows(counts: Counter[str]) -> int:
 
 
 OUTCOMES = ("ok", "error", "expired", "cancelled", "invalid", "missing", "unsent")
+
+
+def costs(ledger: Ledger, tariff: Tariff) -> Iterator[tuple[str, str]]:
+    """What the run has cost; and, where it has several prompts, each of them."""
+    yield "cost", money(bill(ledger, tariff))
+    names = list(dict.fromkeys(receipt.prompt for receipt in ledger if not receipt.unstarted))
+    for name in names if len(names) > 1 else ():
+        yield "", f"{name or 'no prompt'}: {money(bill([r for r in ledger if r.prompt == name], tariff))}"
 
 
 def money(bill: Bill) -> str:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import orjson
 import pytest
 
-from pipeline import custom_id
+from pipeline import custom_id, status
 from pipeline.answer import Answer
 from pipeline.batch import batch
 from pipeline.cost import Tariff
@@ -23,6 +23,7 @@ from pipeline.provider import Limits
 from pipeline.status import rows
 from pipeline.submit import Asked
 from pipeline.table import table
+from pipeline.words import dollars
 from tests.conftest import read_jsonl, write_jsonl
 from tests.invoice import Till
 from tests.test_answer import SCHEMA
@@ -80,6 +81,9 @@ def test_each_prompt_has_shards_a_price_and_lessons_of_its_own(run):
     for row in found:
         costs[row["prompt"]] += row["cost"]
     assert [receipt.usage["cost"] for receipt in receipts] == pytest.approx([costs["summary"], costs["facts"]])
+    (_, total), *each = status.costs(Ledger(run.ws), Tariff(run.provider))
+    assert [words.split(": ")[0] for _, words in each] == ["summary", "facts"]
+    assert each[1][1].startswith(f"facts: {dollars(costs['facts'])}: ") and total.startswith(dollars(costs.total()))
     run.batch({name: f"oats {name}" for name in "abcd"}, SUMMARY, FACTS)
     again = plan(run.ws, run.provider, Asked(), Tariff(run.provider))
     assert [part.learned.answer for part in again.parts] == [20, 30]  # half of max_tokens, as this service answers

@@ -38,8 +38,7 @@ def results(
     from pipeline.cost import Tariff
     from pipeline.ledger import Ledger
     from pipeline.progress import Progress
-    from pipeline.spent import bill
-    from pipeline.status import money, rows, total
+    from pipeline.status import costs, rows, total
     from pipeline.watch import Watch
 
     ws = Workspace.of(run, provider)
@@ -53,7 +52,8 @@ def results(
     finally:
         progress.end()
     click.echo(total(counts))
-    click.echo(f"cost: {money(bill(Ledger(ws), tariff))}")
+    for label, words in costs(Ledger(ws), tariff):
+        click.echo(f"{label}: {words}" if label else f"      {words}")
     complete = counts["ok"] == rows(counts)
     for line in (plugin.caveat, *_odd(counts), _rounds(counts) or _again(counts)):
         if line:
