@@ -76,6 +76,8 @@ VENV      ?= .venv
 PYTHON    := $(VENV)/bin/python
 PIPELINE  := $(PYTHON) -m pipeline
 INSTALLED := $(VENV)/installed $(if $(filter local,$(PROVIDER)),$(VENV)/installed-local)
+# What a program reads has nothing else in it.
+ASIDE     := $(if $(JSON),>&2)
 PAYING    := $(filter submit,$(MAKECMDGOALS))
 
 MAKEFLAGS     += --warn-undefined-variables --no-builtin-rules
@@ -109,9 +111,9 @@ results: $(WORK)/results.jsonl  ## Collect the answers, one line per request (fr
 	$(if $(STRICT),@$(PIPELINE) status --strict)
 
 $(WORK)/transcripts.jsonl: $(WORK)/inputs
-	@$(PIPELINE) transcripts
+	@$(PIPELINE) transcripts $(ASIDE)
 $(WORK)/batch.jsonl: $(WORK)/transcripts.jsonl $(WORK)/settings
-	@$(PIPELINE) batch
+	@$(PIPELINE) batch $(ASIDE)
 $(WORK)/submitted.json: $(WORK)/batch.jsonl $(if $(PAYING),FORCE)
 	@$(PIPELINE) submit $(if $(PAYING),,--no-new-jobs)
 $(WORK)/results.jsonl: $(WORK)/submitted.json

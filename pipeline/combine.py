@@ -23,10 +23,13 @@ LATER = "the answers to its parts are there: `make submit` combines them"
 
 
 class Combiner:
-    """Writes the requests of rounds to `out`, those that were sent too; `unsent` counts the others."""
+    """Writes the requests of rounds to `out`, those that were sent too.
+
+    `unsent` counts the others, and `waiting` the results that wait for them.
+    """
 
     def __init__(self, rows: Rows, out: BinaryIO) -> None:
-        self._rows, self._out, self.unsent = rows, out, 0
+        self._rows, self._out, self.unsent, self.waiting = rows, out, 0, 0
 
     def row(self, pairs: Sequence[Pair]) -> Row:
         """The row of one transcript and prompt. `pairs` are its requests in the batch."""
@@ -50,11 +53,14 @@ class Combiner:
                 break
             answered = [replace(one, text=_words(row)) for one, row in zip(said, rows, strict=True)]
             made = combining(prompt, carried, answered, window, whole, number)
-            rows, said = [self._sent(request, carried) for request, _ in made], [to for _, to in made]
-            cost += [row["cost"] for row in rows]
+            before = {one.first: row for one, row in zip(said, rows, strict=True)}
+            said = [to for _, to in made]
+            rows = [self._sent(request, carried) if request else before[to.first] for request, to in made]
+            cost += [row["cost"] for (request, _), row in zip(made, rows, strict=True) if request]
             if len(rows) == 1:
                 (row,) = rows
                 break
+        self.waiting += row["outcome"] == "unsent" and row["error"]["message"].endswith(LATER)
         return row | {"custom_id": whole, "cost": None if None in cost else round(sum(cost), 9)}
 
     def _sent(self, request: dict[str, Any], carried: Mapping[str, Any]) -> Row:

@@ -12,6 +12,7 @@ import unicodedata
 MOST = 64  # characters that every service takes
 FITS = re.compile(r"[A-Za-z0-9_-]+")
 HASH = 12
+PART = re.compile(r"\.(?:r(\d+))?p\d+\Z")
 
 
 def stem(name: str, room: int = MOST) -> str:
@@ -26,6 +27,17 @@ def stem(name: str, room: int = MOST) -> str:
 def custom_id(*words: str) -> str:
     """Of a stem, and what comes after it."""
     return ".".join(filter(None, words))
+
+
+def whole(custom_id: str) -> str:
+    """Without the part: what the result of all parts is called."""
+    return PART.sub("", custom_id)
+
+
+def rounded(custom_id: str) -> int:
+    """The round that a request is of, if it combines some of the answers: 2 or more; else 0."""
+    found = PART.search(custom_id)
+    return int(found[1] or 0) if found else 0
 
 
 def transcript(custom_id: str) -> str:

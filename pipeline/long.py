@@ -37,13 +37,12 @@ def _refuse(prompt: Prompt, transcript: Mapping[str, Any], window: Window, overl
 
 
 def _truncate(prompt: Prompt, transcript: Mapping[str, Any], window: Window, overlap: int) -> Iterator[Piece]:
-    text, shares = prompt.fill.source(transcript), window.shares(prompt, transcript, 2)
+    text, shares = prompt.fill.source(transcript), window.shares(prompt, transcript, combine=False)
     yield from _made(prompt, transcript, text, [beginning(text, shares.text, window.most)], shares.answer)
 
 
 def _split(prompt: Prompt, transcript: Mapping[str, Any], window: Window, overlap: int) -> Iterator[Piece]:
-    """An answer has a third of the window: two, and the one that combines them, fit."""
-    text, shares = prompt.fill.source(transcript), window.shares(prompt, transcript, 3)
+    text, shares = prompt.fill.source(transcript), window.shares(prompt, transcript, combine=True)
     yield from _made(prompt, transcript, text, cut(text, shares.text, overlap, window.most), shares.answer)
 
 

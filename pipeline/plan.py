@@ -13,7 +13,7 @@ from pipeline.cutting import by_kind, counted
 from pipeline.ledger import Kind, Ledger
 from pipeline.provider import Limits, Price, Provider
 from pipeline.shards import Counted
-from pipeline.spent import Lessons, committed, paid
+from pipeline.spent import committed, paid
 from pipeline.submit import Asked
 from pipeline.survey import Survey, approved, key, survey
 from pipeline.tokens import Tokenizer, tokenizer
@@ -96,7 +96,7 @@ def plan(ws: Workspace, provider: Provider, asked: Asked, tariff: Tariff, contex
         parts(found.pending, found.pending.keys() - changed.keys()),
         parts(again.pending, again.pending.keys() - found.pending.keys()),
         parts(found.pending, changed),
-        ahead(ws, provider, tariff, Lessons(ledger), asked.sample),
+        ahead(ws, provider, tariff, ledger, found.sampled),
         sum(receipt.requests for receipt in ledger if not receipt.unstarted),
         committed(list(ledger), tariff),
         any(not receipt.unstarted and paid(receipt, tariff.price(receipt.model)) is None for receipt in ledger),

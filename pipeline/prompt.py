@@ -14,7 +14,7 @@ import orjson
 
 from pipeline import prompt_file
 from pipeline.answer import Answer, answer
-from pipeline.custom_id import stem
+from pipeline.custom_id import PART, stem
 from pipeline.errors import InputError, Unencodable
 from pipeline.provider import Provider
 from pipeline.template import NAMES, Template, template
@@ -96,6 +96,8 @@ def prompts(paths: Sequence[str], *how: Any, **more: Any) -> list[Prompt]:
     """One or several, each as `prompt` makes it. Raises InputError where two have one name."""
     made = [prompt(path, *how, **more) for path in paths]
     twice = [name for name, count in Counter(one.name for one in made).items() if count > 1]
+    if odd := [one.name for one in made if PART.fullmatch(f".{one.name}")]:
+        raise InputError(f"a prompt may not be called {odd[0]!r}, as parts are; give the file another name")
     if twice:
         raise InputError(f"PROMPTS names {twice[0]!r} twice; give one of the files another name")
     return made

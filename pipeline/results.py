@@ -31,9 +31,10 @@ def merge(
 ) -> Counter[str]:
     """Write results.jsonl, and round.jsonl with the requests that combine answers to parts.
 
-    Returns how many results had each outcome; how many were "cut" or "refused"; and how many requests of the round
-    are "combining", that is not sent yet. Raises IncompleteError for a request that no shard holds, unless
-    submitted.json says that some were not sent. Memory: a few words per request.
+    Returns how many results had each outcome; how many answers were "cut" and results "refused"; and how many
+    requests of the round are "combining", that is not sent yet, for how many results that are "waiting". Raises
+    IncompleteError for a request that no shard holds, unless submitted.json says that some were not sent. Memory: a
+    few words per request.
     """
     unsent = bool(orjson.loads(ws.submitted.read_bytes()).get("unsent")) if ws.submitted.exists() else False
     prompts, counts = load(ws), Counter[str]()
@@ -47,13 +48,15 @@ def merge(
             if not schemas.is_valid("result")(row):
                 raise DamagedError(f"{ws.results}: {next(schemas.faults('result', row))}")
             out.write(orjson.dumps(row) + b"\n")
-    counts["combining"] = combiner.unsent
+    counts["combining"], counts["waiting"] = combiner.unsent, combiner.waiting
     return counts
 
 
 def _count(counts: Counter[str], row: dict[str, Any]) -> None:
     counts[row["outcome"]] += 1
-    counts["cut"] += row["outcome"] == "ok" and row["finish_reason"] == "length"
+    counts["cut"] += sum(
+        one["outcome"] == "ok" and one["finish_reason"] == "length" for one in (row, *(row["parts"] or ()))
+    )
     counts["refused"] += refused(row)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any
 
 from pipeline.custom_id import custom_id
 from pipeline.prompt import Prompt
-from pipeline.window import HEAD, Window
+from pipeline.window import HEAD, Shares, Window
 from pipeline.words import span
 
 
@@ -34,43 +35,47 @@ class Said:
         return f"{self.name.capitalize()}{span(self.start, self.end)}:\n\n{self.text.strip()}"
 
 
-Combining = tuple[dict[str, Any], Said]  # a request, and what its answer will be to
+# A request, and what its answer will be to; no request for an answer that goes on as it is.
+Combining = tuple[dict[str, Any] | None, Said]
 
 
 def combining(
     prompt: Prompt, transcript: Mapping[str, Any], said: Sequence[Said], window: Window, whole: str, number: int
 ) -> list[Combining]:
     """The requests of round `number`, which is 2 or more. One, with the custom_id `whole`, is the last."""
-    shares = window.shares(prompt, transcript, 3)
-    groups = list(_groups(said, shares.text, window))
+    shares = window.shares(prompt, transcript, combine=True)
+    groups = list(_groups(said, shares, window))
+    if len(groups) == 1:
+        most = max(
+            shares.answer, min(prompt.max_tokens, shares.room - shares.times * _tokens(said, shares, window))
+        )
+        return [_request(prompt, transcript, groups[0], most, whole)]
+    names = (custom_id(whole, f"r{number}p{part:02d}") for part in count(1))
     return [
-        _request(prompt, transcript, group, window, shares.room, name)
-        for group, name in zip(groups, _names(whole, number, len(groups)), strict=True)
+        (None, group[0]) if len(group) == 1 else _request(prompt, transcript, group, shares.answer, name)
+        for group, name in zip(groups, names, strict=False)
     ]
 
 
-def _names(whole: str, number: int, count: int) -> Iterator[str]:
-    for part in range(1, count + 1):
-        yield custom_id(whole, "" if count == 1 else f"r{number}p{part:02d}")
-
-
-def _groups(said: Sequence[Said], most: int, window: Window) -> Iterator[list[Said]]:
-    """Neighbours that fit into one request, but two at least: each round has fewer answers than the one before."""
+def _groups(said: Sequence[Said], shares: Shares, window: Window) -> Iterator[list[Said]]:
+    """Neighbours that fit into one request, two at least: so each round has fewer answers than the one before."""
     group: list[Said] = []
-    tokens = 0
     for one in said:
-        more = window.most(one.text) + HEAD
-        if len(group) > 1 and tokens + more > most:
+        if len(group) > 1 and _tokens([*group, one], shares, window) > shares.text:
             yield group
-            group, tokens = [], 0
-        group, tokens = [*group, one], tokens + more
+            group = []
+        group = [*group, one]
     yield group
 
 
+def _tokens(group: Sequence[Said], shares: Shares, window: Window) -> int:
+    """Of answers under their heads, at most: none is longer than it was allowed to be, whatever we count."""
+    return sum(min(window.most(one.text), shares.answer) + HEAD for one in group)
+
+
 def _request(
-    prompt: Prompt, transcript: Mapping[str, Any], group: list[Said], window: Window, room: int, name: str
+    prompt: Prompt, transcript: Mapping[str, Any], group: Sequence[Said], most: int, name: str
 ) -> Combining:
     text = "\n\n".join(one.block for one in group)
-    most = max(min(prompt.max_tokens, room - window.most(text)), 1)
     body = prompt.body({**transcript, "text": text, "timed": text}, system=prompt.combine, most=most)
     return {"custom_id": name, "body": body}, replace(group[0], last=group[-1].last, end=group[-1].end, text="")

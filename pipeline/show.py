@@ -21,7 +21,8 @@ def show(ws: Workspace, width: int = 100) -> Iterator[str]:
             unsent += 1
             continue
         yield ""
-        yield f"{clean(row['title'] or row['id'], width)}  [{clean(row['model'] or row['outcome'], 60)}]"
+        prompt = f", {row['prompt']}" if "." in row["custom_id"] else ""
+        yield f"{clean(row['title'] or row['id'], width)}  [{clean(row['model'] or row['outcome'], 60)}{prompt}]"
         answer = row["text"] if row["outcome"] == "ok" else f"{row['outcome']}: {row['error']['message']}"
         for paragraph in answer.strip().split("\n"):
             yield from textwrap.wrap(

@@ -108,4 +108,4 @@ def _next(ws: Workspace, ledger: Ledger) -> str:
     if counts["unsent"]:
         return "`make submit` sends what was not sent yet"
     failed = sum(counts.values()) - counts["ok"]
-    return f"`make submit RETRY=1` sends the {failed:,} without an answer again" if failed else "nothing: complete"
+    return "`make submit RETRY=1` sends what has no answer again" if failed else "nothing: complete"

@@ -15,7 +15,6 @@ from pipeline.errors import IncompleteError, SpendError
 from pipeline.files import write_json
 from pipeline.ledger import Ledger, Receipt
 from pipeline.provider import Provider
-from pipeline.spent import Lessons
 from pipeline.start import Starter
 from pipeline.survey import NAMED, Survey, approved, held, key, survey
 from pipeline.watch import Watch
@@ -77,23 +76,24 @@ def submit(
     if waiting and any(receipt.ref for receipt in ledger):
         # What has ended makes room, and has its real price.
         Watch(ws, provider, clock, say, settle=settle, tariff=tariff).look(ledger)
-    _approve(ledger, provider, waiting, planned, tariff, asked)
+    _approve(starter, waiting, planned, tariff, asked, found)
     sent = _start(starter, waiting, tariff, asked.bounds)
     return _summary(ws, ledger, found, sent, sum(receipt.requests for receipt in ledger if receipt.unstarted))
 
 
 def _approve(
-    ledger: Ledger,
-    provider: Provider,
+    starter: Starter,
     waiting: list[Receipt],
     planned: list[Receipt],
     tariff: Tariff,
     asked: Asked,
+    found: Survey,
 ) -> None:
     """What is new must fit into the budget with what waits and what comes later, or nothing of it is kept."""
+    ledger, provider = starter.ledger, starter.provider
     if not planned or asked.bounds.budget is None:
         return
-    later = ahead(ledger.ws, provider, tariff, Lessons(ledger), asked.sample)
+    later = ahead(ledger.ws, provider, tariff, ledger, found.sampled)
     try:
         room.afford(ledger, waiting, tariff, asked.bounds, later.cost_most)
     except SpendError:

@@ -15,7 +15,7 @@ from typing import Any
 
 from pipeline import shards
 from pipeline.answers import Reader, answered, asking
-from pipeline.custom_id import transcript
+from pipeline.custom_id import transcript, whole
 from pipeline.errors import InputError, Unencodable
 from pipeline.files import BUFFER
 from pipeline.ledger import Kind, Ledger, Receipt, identity
@@ -37,7 +37,7 @@ class Survey:
     `pending` are the kinds of the requests that no job has, by key; `changed` the custom_ids of those among them
     that were sent with another body, and `combining` the keys of those that combine answers which came.
     `shared` are pairs of custom_ids: a request that is answered by another one's, and that one ("" if it was sent
-    before). `unsent` counts requests outside of the sample.
+    before). `unsent` counts requests outside of the sample, `sampled` are the stems of the transcripts in it.
     """
 
     total: int = 0
@@ -47,6 +47,7 @@ class Survey:
     shared: int = 0
     twins: list[tuple[str, str]] = field(default_factory=list)
     unsent: int = 0
+    sampled: set[str] | None = None
     model: str = ""
 
 
@@ -64,7 +65,9 @@ def survey(
     """
     of, found = key(provider, each), Survey()
     sent, names, tried = _sent(ledger, provider, retry)
-    candidates: list[tuple[str, bytes]] = []  # whose custom_id was sent
+    candidates: list[tuple[str, bytes]] = []  # whose custom_id was sent, or whose transcript was, cut differently
+    wholes = {whole(name) for name in names}
+    newest: dict[str, int] = {}  # the last shard that has a request of a transcript
     groups: dict[str, list[tuple[int, bytes]]] = defaultdict(list)  # by transcript
     firsts: dict[bytes, str] = {}  # custom_ids of pending requests that may be named
     for path, name, kind, line in _checked(ledger.ws, provider):
@@ -72,18 +75,25 @@ def survey(
         found.model = found.model or kind.model
         if sample:
             groups[transcript(name)].append((len(line), of(line, kind.model)))
-        if identity(line) in sent:
+        if (shard := sent.get(identity(line))) is not None:
+            newest[whole(name)] = max(newest.get(whole(name), shard), shard)
             continue
         asked = of(line, kind.model)
         if path == ledger.ws.round:
             found.combining.add(asked)
-        if provider.custom_id(line) in names and identity(line) not in tried:
+        known, entire = provider.custom_id(line), whole(name)
+        if known not in names:
+            other = entire in wholes and entire not in newest
+        else:  # a round may combine answers that are newer than the last one that did
+            round_of_newer = path == ledger.ws.round and newest.get(entire, -1) > names[known]
+            other = identity(line) not in tried and not round_of_newer
+        if other:
             candidates.append((name, asked))
         _add(found, firsts, asked, name, kind)
     if not each and found.pending:
         _share(found, ledger, provider, sent, of)
     if sample:
-        _sample(found, groups.values(), sample)
+        _sample(found, groups, sample)
     found.changed = {asked: name for name, asked in candidates if asked in found.pending}
     found.combining &= found.pending.keys()
     return found
@@ -100,7 +110,7 @@ def _add(found: Survey, firsts: dict[bytes, str], asked: bytes, name: str, kind:
         found.twins.append((name, firsts.get(asked, "")))
 
 
-def _share(found: Survey, ledger: Ledger, provider: Provider, sent: set[bytes], of: Key) -> None:
+def _share(found: Survey, ledger: Ledger, provider: Provider, sent: dict[bytes, int], of: Key) -> None:
     """What a request of another custom_id was sent for is paid already."""
     for receipt in ledger:
         if not receipt.unstarted:
@@ -111,17 +121,20 @@ def _share(found: Survey, ledger: Ledger, provider: Provider, sent: set[bytes], 
                         found.twins.append(("", provider.custom_id(line)))
 
 
-def _sample(found: Survey, groups: Iterable[list[tuple[int, bytes]]], sample: int) -> None:
+def _sample(found: Survey, groups: dict[str, list[tuple[int, bytes]]], sample: int) -> None:
     """Keep what is missing for a sample of so many transcripts: those of which something was sent count first, then
     all lengths are taken in turn. Each has all its requests.
 
     The same batch has the same sample, and a larger one holds a smaller one.
     """
-    sizes = sorted((sum(size for size, _ in group), tuple(asked for _, asked in group)) for group in groups)
+    sizes = sorted(
+        (sum(size for size, _ in group), tuple(asked for _, asked in group)) for group in groups.values()
+    )
     several = list(dict.fromkeys(keys for _, keys in sizes))
     begun = {keys for keys in several if not found.pending.keys() >= set(keys)}
     fresh = (several[at] for at in spread(len(several)) if several[at] not in begun)
     chosen = set(chain(*begun, *islice(fresh, max(sample - len(begun), 0))))
+    found.sampled = {name for name, group in groups.items() if all(asked in chosen for _, asked in group)}
     found.unsent = sum(asked not in chosen for asked in found.pending)
     found.pending = {asked: kind for asked, kind in found.pending.items() if asked in chosen}
 
@@ -191,14 +204,14 @@ def _place(where: Where) -> str:
     return f"{where[0]}:{where[1]}"
 
 
-def _sent(ledger: Ledger, provider: Provider, retry: bool) -> tuple[set[bytes], set[str], set[bytes]]:
-    """Identities and custom_ids of all requests that were started.
+def _sent(ledger: Ledger, provider: Provider, retry: bool) -> tuple[dict[bytes, int], dict[str, int], set[bytes]]:
+    """Identities and custom_ids of all requests that were started, and the number of the shard that has them.
 
     With `retry`, less those that failed. One whose answer was not valid is sent again only as it was: it is
     `tried`, and its custom_id stays, since under another schema it is another request, and paid.
     """
-    keys, names, tried, read = set(), set(), set(), Reader(ledger.ws, provider)
-    for receipt in ledger:
+    keys, names, tried, read = {}, {}, set(), Reader(ledger.ws, provider)
+    for number, receipt in enumerate(ledger):
         if receipt.unstarted:
             continue
         again = retry and receipt.settled
@@ -206,11 +219,10 @@ def _sent(ledger: Ledger, provider: Provider, retry: bool) -> tuple[set[bytes], 
         for line in ledger.lines(receipt):
             name = provider.custom_id(line)
             if not again or name in valid:
-                keys.add(identity(line))
-                names.add(name)
+                keys[identity(line)] = names[name] = number
             elif name in invalid:
                 tried.add(identity(line))
-                names.add(name)
+                names[name] = number
     return keys, names, tried
 
 

@@ -30,7 +30,7 @@ def _rows(plan: Plan) -> Iterator[tuple[str, str]]:
     for part in plan.parts:
         yield from _part(part)
     if plan.later.requests:
-        yield "later", f"about {many(plan.later.requests, 'request')} that combine answers: {_cost(plan.later)}"
+        yield "later", f"about {many(plan.later.requests, 'request')} to combine answers: cost {_cost(plan.later)}"
     if len(plan.parts) > 1 or (plan.later.requests and plan.parts):
         yield "in all", _cost(_total(plan.parts) + plan.later)
     if plan.started:
@@ -133,7 +133,9 @@ def _next(plan: Plan, pending: int, over: bool) -> str:
         return f"`{goal}` refuses: put the text, prompt and model back, choose a new RUN, or REPLACE=1"
     if over and pending:
         return f"`{goal}` refuses: it may cost more than the budget"
-    return f"`{goal}` sends these" if pending else "nothing to send"
+    if pending:
+        return f"`{goal}` sends these"
+    return "`make results` collects what is to be combined" if plan.later.requests else "nothing to send"
 
 
 def facts(plan: Plan) -> dict[str, Any]:

@@ -22,6 +22,7 @@ class Template:
 
     fill: Callable[[Mapping[str, Any]], str]
     timed: bool = False
+    times: int = 1  # that it sends the text
 
     def __call__(self, transcript: Mapping[str, Any]) -> str:
         return self.fill(transcript)
@@ -53,17 +54,19 @@ def template(text: str, where: str, first: int = 1) -> Template:
             )  # of a part: as cut
         return _filled(made, fields, where)
 
-    if not _sends(fill):
+    times = _times(fill)
+    if not times:
         raise InputError(f"{where}: its {{{{ text }}}} comes to nothing, so no transcript would be sent")
-    return Template(fill, "timed" in names)
+    return Template(fill, "timed" in names, times)
 
 
-def _sends(fill: Callable[[Mapping[str, Any]], str]) -> bool:
-    """Whether a transcript's words come through; True where only a real one can tell."""
+def _times(fill: Callable[[Mapping[str, Any]], str]) -> int:
+    """How often a transcript's words come through; 1 where only a real one can tell."""
     try:
-        return PROBE in fill({"id": "a", "title": "a", "speakers": ["a"], "text": PROBE, "metadata": {}}).casefold()
+        filled = fill({"id": "a", "title": "a", "speakers": ["a"], "text": PROBE, "metadata": {}})
     except InputError:
-        return True
+        return 1
+    return filled.casefold().count(PROBE)
 
 
 def _filled(made: Any, fields: Mapping[str, Any], where: str) -> str:

@@ -13,11 +13,11 @@ from typing import Any
 import orjson
 
 from pipeline import shards
+from pipeline.answers import asking
 from pipeline.cost import Calibration, Tariff, full, upper, used
 from pipeline.custom_id import transcript
 from pipeline.errors import InputError, ProviderError, Rejected, SpendError, clean
 from pipeline.files import append
-from pipeline.ledger import identity
 from pipeline.prompts import Prompts, load
 from pipeline.provider import Price, Provider, Result
 from pipeline.results import indexed
@@ -46,7 +46,9 @@ def chosen(ws: Workspace, most: int, wanted: str = "") -> list[tuple[Request, di
         raise InputError(f"{ws.batch}: no such file; run `make batch`")
     groups: dict[str, int] = {}
     for request, carried in indexed(ws):
-        if wanted in ("", request["custom_id"], carried["whole"], carried["id"]) and _first(carried):
+        if wanted == request["custom_id"]:
+            return [(request, carried)]
+        if wanted in ("", carried["whole"], carried["id"]) and _first(carried):
             name = transcript(request["custom_id"])
             groups[name] = groups.get(name, 0) + len(orjson.dumps(request))
     if not groups:
@@ -63,8 +65,15 @@ def _first(carried: dict[str, Any]) -> bool:
 
 def most(requests: list[Request], tariff: Tariff) -> float | None:
     """US dollars that the requests may cost at once; None if a price is not known."""
-    costs = [_most(request["body"], tariff.price(request["body"]["model"])) for request in requests]
+    costs = [_most(request["body"], _price(tariff, request["body"]["model"])) for request in requests]
     return None if None in costs else sum(costs)
+
+
+def _price(tariff: Tariff, model: str) -> Price:
+    """The price of a request that is answered at once: what a person says, else what is published."""
+    price = tariff.price(model)
+    given = {"full_input": tariff.price_in, "full_output": tariff.price_out}
+    return replace(price, **{name: value for name, value in given.items() if value is not None})
 
 
 def _most(body: dict[str, Any], price: Price) -> float | None:
@@ -82,15 +91,16 @@ def trial(
     """Ask what was not tried before, one after the other. Raises SpendError before the first is sent."""
     kept, prompts = _kept(ws, provider), load(ws)
     lines = [shards.encode(provider, request) for request, _ in pairs]
-    fresh = [request for (request, _), line in zip(pairs, lines, strict=True) if _key(line) not in kept]
+    keys = [asking(provider, line, r["body"]["model"]).hex() for (r, _), line in zip(pairs, lines, strict=True)]
+    fresh = [request for (request, _), key in zip(pairs, keys, strict=True) if key not in kept]
     _afford(most(fresh, tariff), budget)
     if fresh:
         provider.preflight(fresh[0]["body"]["model"])
-    for (request, carried), line in zip(pairs, lines, strict=True):
-        model, key = request["body"]["model"], _key(line)
-        raw = kept.get(key) or _ask(ws, provider, line, model)
+    for (request, carried), line, key in zip(pairs, lines, keys, strict=True):
+        model = request["body"]["model"]
+        raw = kept.get(key) or _ask(ws, provider, line, model, key)
         result = raw if isinstance(raw, Result) else _read(provider, raw, prompts, request)
-        yield Try(request, carried, result, _cost(result, tariff.price(model)), key in kept)
+        yield Try(request, carried, result, _cost(result, _price(tariff, model)), key in kept)
 
 
 def summary(done: list[Try], caveat: str) -> str:
@@ -106,17 +116,18 @@ def summary(done: list[Try], caveat: str) -> str:
 
 def _afford(cost: float | None, budget: float | None) -> None:
     if budget is not None and (cost is None or cost > budget):
-        why = "their price at once is not known" if cost is None else f"they may cost {dollars(cost)}"
-        raise SpendError(f"BUDGET={budget:g}, and {why}; nothing was sent. Raise BUDGET, or try fewer: N=1")
+        unknown = "their price is not known; PRICE_IN and PRICE_OUT give it, in dollars for a million tokens"
+        why = unknown if cost is None else f"they may cost {dollars(cost)}; raise BUDGET, or try fewer: N=1"
+        raise SpendError(f"nothing was sent: BUDGET={budget:g}, and {why}")
 
 
-def _ask(ws: Workspace, provider: Provider, line: bytes, model: str) -> bytes | Result:
+def _ask(ws: Workspace, provider: Provider, line: bytes, model: str, key: str) -> bytes | Result:
     """The answer as it came, stored before it is read; or why there is none."""
     try:
         raw = provider.ask(line, model)
     except ProviderError as error:
         return Result(None, False, error={"message": clean(error), "code": None})
-    append(ws.tries, orjson.dumps({"request": _key(line), "output": raw.decode("utf-8", "replace")}))
+    append(ws.tries, orjson.dumps({"request": key, "output": raw.decode("utf-8", "replace")}))
     return raw
 
 
@@ -135,10 +146,6 @@ def _kept(ws: Workspace, provider: Provider) -> dict[str, bytes]:
             if provider.decode(raw).ok:
                 kept[row["request"]] = raw
     return kept
-
-
-def _key(line: bytes) -> str:
-    return identity(line).hex()
 
 
 def _cost(result: Result, price: Price) -> float | None:

@@ -10,7 +10,7 @@ import orjson
 
 from pipeline import prices, tokens
 from pipeline.cost import SLACK
-from pipeline.errors import InputError, TooLong
+from pipeline.errors import InputError
 from pipeline.prompt import Prompt
 from pipeline.provider import Provider
 
@@ -47,29 +47,35 @@ class Window:
             return True
         return (self.most if surely else self.expected)(text) <= room
 
-    def shares(self, prompt: Prompt, transcript: Mapping[str, Any], answers: int) -> Shares:
-        """How the window is shared where a transcript does not fit. Raises TooLong if the prompt fills it.
+    def shares(self, prompt: Prompt, transcript: Mapping[str, Any], combine: bool) -> Shares:
+        """How the window is shared where a transcript does not fit. Raises InputError if the prompt fills it.
 
-        The answer has at most one of `answers` equal shares of what the prompt leaves.
+        The answer has a half at most; less if answers are to be combined: two of them, under their heads and as
+        often as the template sends its text, fit with the one that combines them.
         """
         text, around = _texts(prompt.body({**transcript, "text": "", "timed": ""}, system=prompt.combine))
-        room = self.size - self.most(text) - around - HEAD
-        shares = Shares(room, min(prompt.max_tokens, room // answers))
+        room, times = self.size - self.most(text) - around - HEAD, prompt.fill.times
+        most = (room - 2 * times * HEAD) // (2 * times + 1) if combine else room // 2
+        shares = Shares(room, min(prompt.max_tokens, most), times)
         if shares.text < LEAST or shares.answer < min(LEAST, prompt.max_tokens):
-            raise TooLong(f"the prompt leaves {max(room, 0):,} of the {self.size:,} tokens that {self.model} takes")
+            left = f"{max(room, 0):,} of the {self.size:,} tokens that {self.model} takes"
+            raise InputError(
+                f"the prompt leaves {left}, too few; shorten it, or say CONTEXT if the model takes more"
+            )
         return shares
 
 
 @dataclass(frozen=True)
 class Shares:
-    """Tokens of a window: `room` is for a text and its answer, which has `answer` at most."""
+    """Tokens of a window: `room` is for a text, sent so many `times`, and an answer of at most `answer`."""
 
     room: int
     answer: int
+    times: int = 1
 
     @property
     def text(self) -> int:
-        return self.room - self.answer
+        return (self.room - self.answer) // self.times
 
 
 def windowed(prompts: Sequence[Prompt], provider: Provider, given: int | None, long: str) -> list[Prompt]:

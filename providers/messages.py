@@ -31,20 +31,27 @@ FINISH = {
     "end_turn": "stop", "stop_sequence": "stop", "max_tokens": "length", "model_context_window_exceeded": "length",
     "tool_use": "tool_calls", "refusal": "content_filter",
 }  # fmt: skip
+ODD = re.compile(r"--|-\.|\.-")  # where two dashes would not be a dot
 UNRUN = {"expired": "expired", "canceled": "cancelled"}
 
 
 def encode(request: Mapping[str, Any]) -> bytes:
     """The request as one line. Its fields are sorted: equal requests are equal bytes."""
     name, params = request["custom_id"], orjson.dumps(dict(sorted(_params(request["body"]).items())))
-    fits = len(name) <= STEM and "." not in name  # which Messages does not take
-    stem = name if fits else f"{name[: STEM - 13].replace('.', '-')}-{_mark(name.encode())}"
-    return b'{"custom_id":"' + f"{stem}-{_mark(params)}".encode() + b'","params":' + params + b"}"
+    return b'{"custom_id":"' + f"{_stem(name)}-{_mark(params)}".encode() + b'","params":' + params + b"}"
 
 
 def custom_id(wire: str) -> str:
     """A custom_id of the wire without the hash of its request, so that a changed prompt is noticed by it."""
-    return re.sub(r"-[0-9a-f]{12}\Z", "", wire)
+    return re.sub(r"-[0-9a-f]{12}\Z", "", wire).replace("--", ".")
+
+
+def _stem(name: str) -> str:
+    """A custom_id as Messages takes it: two dashes for a dot. What is too long or has two is cut, with a hash."""
+    spelled = name.replace(".", "--")
+    if len(spelled) <= STEM and not ODD.search(name):
+        return spelled
+    return f"{re.sub('[-.]+', '-', name)[: STEM - 13].rstrip('-')}-{_mark(name.encode())}"
 
 
 def decode(line: bytes) -> Result:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from pipeline.answer import Answer
 from pipeline.cost import Tariff
-from pipeline.errors import InputError, SpendError, TooLong
+from pipeline.errors import InputError, SpendError
 from pipeline.long import pieces
 from pipeline.parts import PLACES, cut
 from pipeline.plan import plan
@@ -162,7 +162,7 @@ def test_split_needs_to_know_the_window():
 
 def test_each_part_fits_with_its_answer():
     long = talk("t", 90)
-    for window_size in (600, 1000, 4000, 12_000):
+    for window_size in (900, 1500, 4000, 12_000):
         prompt = Prompt(MODEL, "Be brief.", max_tokens=4000, window=window_size, long="split")
         for body, _ in pieces(prompt, long, Window(FAKE, MODEL, window_size), 30):
             assert tokens(str(body["messages"]), MODEL) + body["max_tokens"] <= window_size
@@ -170,7 +170,7 @@ def test_each_part_fits_with_its_answer():
 
 def test_a_prompt_that_fills_the_window_is_refused():
     prompt = Prompt(MODEL, "oats " * 500, max_tokens=400, window=700, long="split")
-    with pytest.raises(TooLong, match=r"the prompt leaves \d+ of the 700 tokens that Llama-3.1-8B takes"):
+    with pytest.raises(InputError, match=r"the prompt leaves \d+ of the 700 tokens that Llama-3.1-8B takes"):
         pieces(prompt, talk("t", 50), Window(FAKE, MODEL, 700))
 
 
@@ -458,9 +458,87 @@ def test_when_a_part_is_said():
     assert moments("other words", segments) == []
 
 
-def test_groups_of_a_round_have_two_answers_at_least():
-    window = Window(FAKE, MODEL, 700)
-    said = [Said(n, n, 5, None, None, "the oats and " * 100) for n in range(1, 6)]
-    made = combining(Prompt(MODEL, max_tokens=50, window=700), {"id": "t"}, said, window, "t", 2)
-    assert [(to.first, to.last) for _, to in made] == [(1, 2), (3, 4), (5, 5)]
+@settings(max_examples=100, deadline=None)
+@given(
+    st.integers(1500, 6000), st.integers(50, 2000), st.lists(st.integers(1, 1500), min_size=2, max_size=30),
+    st.booleans(),
+)  # fmt: skip
+def test_each_request_of_a_round_fits_and_has_room_for_its_answer(size, most, lengths, twice):
+    """However long the answers are that came, as we count them, and in whatever language."""
+    template = "{{ text }} {{ text }}" if twice else "{{ text }}"
+    prompt, window = Prompt(MODEL, template=template, max_tokens=most, window=size), Window(FAKE, MODEL, size)
+    shares = window.shares(prompt, {"id": "t"}, combine=True)
+    # What a service counts: no answer has more than it was allowed to.
+    texts = ["日" * min(length, shares.answer) for length in lengths]
+    said = [Said(n, n, len(texts), 0.0, 1.0, text) for n, text in enumerate(texts, 1)]
+    made = combining(prompt, {"id": "t"}, said, window, "t", 2)
+    assert [to.first for _, to in made] == sorted({to.first for _, to in made}) and made[-1][1].last == len(said)
+    assert len(made) < len(said)
+    for request, to in made:
+        assert (request is None) == (to.first == to.last)
+        if request:
+            body = request["body"]
+            content = body["messages"][-1]["content"]
+            counted = content.count("日") + content.count("art") * 30
+            assert shares.answer <= body["max_tokens"] <= prompt.max_tokens
+            assert counted + tokens(str(body["messages"][:-1]), MODEL) + body["max_tokens"] <= size
     assert tokens("Parts 1 to 20 of 42, 100:00:00 to 103:00:00:\n\n\n\n", MODEL) < HEAD
+
+
+def test_a_template_that_sends_the_text_twice_has_shorter_parts():
+    long = talk("t", 90)
+    for template in ("{{ text }} {{ timed }}", "{{ text | upper }} {{ text }}"):
+        prompt = Prompt(MODEL, template=template, max_tokens=100, window=1500, long="split")
+        for body, _ in pieces(prompt, long, Window(FAKE, MODEL, 1500), 30):
+            assert tokens(body["messages"][-1]["content"], MODEL) + 100 <= 1500
+
+
+def test_answers_that_fill_the_window_are_combined_whole(run):
+    """No answer is asked for with next to nothing left for it, in a language whose tokens we can only guess."""
+    run.till.words = lambda name, body: "日" * body["max_tokens"]
+    run.batch([talk("big", 120)], most=400, window=1500)
+    rows, _ = until_done(run)
+    sent = read_jsonl(run.ws.batch) + read_jsonl(run.ws.round)
+    assert rows[0]["outcome"] == "ok" and min(request["body"]["max_tokens"] for request in sent) > 300
+
+
+# ---- what was paid in another way ---------------------------------------------------------------
+
+
+def test_a_transcript_that_was_paid_whole_is_not_paid_again_in_parts_nor_the_other_way(run):
+    run.batch([talk("big", 60)], window=9000)
+    run.submit()
+    run.batch([talk("big", 60)])
+    with pytest.raises(SpendError, match="3 of 3 requests were already submitted with another body"):
+        run.submit()
+    run.submit(Asked(replace=True))
+    run.results()
+    run.submit()  # the round combines what was just paid for: no word is needed again
+    assert run.results()[0]["outcome"] == "ok" and len(run.till.jobs) == 3
+    run.batch([talk("big", 60)], how="truncate")
+    with pytest.raises(SpendError, match="1 of 1 request"):
+        run.submit()
+    run.batch([talk("big", 60)])
+    run.submit()
+    assert len(run.till.jobs) == 3 and run.results()[0]["outcome"] == "ok"
+
+
+def test_parts_that_are_not_sent_yet_are_no_change(run):
+    run.till.limits = Limits(max_requests=1, poll=(0.0, 0.0), max_jobs=1)
+    run.batch([talk("big", 60)])
+    rows, submits = until_done(run)
+    assert rows[0]["outcome"] == "ok" and submits > 3 and max(run.till.sent().values()) == 1
+
+
+def test_what_is_to_come_shrinks_to_nothing_and_stays_there(run):
+    run.till.words = lambda name, body: "the oats and " * 60
+    run.batch([talk("big", 120)], most=200, window=900)
+    left = []
+    for _ in range(8):
+        left.append(plan(run.ws, run.provider, Asked(), Tariff(run.provider)).later.requests)
+        run.submit()
+        run.results()
+    assert left == sorted(left, reverse=True) and left[0] > left[2] > 0 and left[-1] == 0
+    run.batch([talk("big", 120), talk("short", 2)], most=200, window=900)
+    made = plan(run.ws, run.provider, Asked(), Tariff(run.provider))
+    assert (made.later.requests, made.parts[0].requests) == (0, 1)

@@ -97,14 +97,31 @@ def test_the_budget_is_for_what_is_asked_now(ws, provider, make):
     pairs = trial.chosen(ws, 2)
     cost = trial.most([request for request, _ in pairs], Tariff(provider))
     assert 0 < cost < 0.01
-    with pytest.raises(SpendError, match=r"they may cost \$0\.00\d+; nothing was sent"):
+    with pytest.raises(SpendError, match=r"nothing was sent: .* they may cost \$0\.00\d+; raise BUDGET"):
         tried(ws, provider, 2, budget=cost * 0.99)
     assert provider.asked == []
     done = tried(ws, provider, 2, budget=cost * 1.01)
     assert sum(one.cost for one in done) <= cost
     tried(ws, provider, 2, budget=0.0)  # all of it is kept
-    with pytest.raises(SpendError, match="their price at once is not known"):
+    with pytest.raises(SpendError, match="their price is not known; PRICE_IN"):
         tried(ws, Asking(Till(), Price(1.0, 2.0)), 3, budget=9.0)
+
+
+def test_a_price_that_is_given_is_that_of_one_answer(ws, provider, make):
+    make({"a": "oats"})
+    provider._price = Price(None, None)
+    pairs = trial.chosen(ws, 1)
+    (one,) = trial.trial(ws, provider, pairs, Tariff(provider, 3.0, 4.0), 1.0)
+    usage = one.result.usage
+    assert one.cost == pytest.approx((usage["prompt_tokens"] * 3 + usage["completion_tokens"] * 4) / 1e6)
+
+
+def test_the_same_question_under_another_id_is_not_asked_again(ws, provider, make):
+    make({"a": "oats"})
+    tried(ws, provider)
+    make({"renamed": "oats"})
+    (one,) = tried(ws, provider)
+    assert one.kept and provider.asked == ["a"] and one.result.custom_id == "renamed"
 
 
 def test_what_failed_is_told_and_asked_again_the_next_time(ws, provider, make):

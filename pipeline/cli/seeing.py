@@ -59,7 +59,7 @@ def results(
         if line:
             click.echo(line)
     if strict:
-        _strict(total(counts), complete)
+        _strict(total(counts), complete, _rounds(counts))
 
 
 def _again(counts: Mapping[str, int]) -> str:
@@ -71,8 +71,11 @@ def _again(counts: Mapping[str, int]) -> str:
 
 
 def _rounds(counts: Mapping[str, int]) -> str:
-    requests = many(counts["combining"], "request")
-    return f"`make submit` combines answers to parts: {requests}" if counts["combining"] else ""
+    """What later rounds need; with a sample, `make submit` alone would send all the others too."""
+    if not counts["combining"]:
+        return ""
+    goal = "`make submit` with the same SAMPLE" if counts["unsent"] > counts["waiting"] else "`make submit`"
+    return f"{goal} combines answers to parts: {many(counts['combining'], 'request')}"
 
 
 def _odd(counts: Mapping[str, int]) -> Iterator[str]:
@@ -83,9 +86,9 @@ def _odd(counts: Mapping[str, int]) -> Iterator[str]:
         yield f"refused by the model or a filter: {many(counts['refused'], 'request')}"
 
 
-def _strict(text: str, complete: bool) -> None:
+def _strict(text: str, complete: bool, rounds: str = "") -> None:
     if not complete:
-        raise IncompleteError(f"{text}; {AGAIN}")
+        raise IncompleteError(f"{text}; {rounds or AGAIN}")
 
 
 @main.command()
