@@ -463,6 +463,7 @@ def test_when_a_part_is_said():
     st.integers(1500, 6000), st.integers(50, 2000), st.lists(st.integers(1, 1500), min_size=2, max_size=30),
     st.booleans(),
 )  # fmt: skip
+@example(3000, 2000, [400, 400], True)
 def test_each_request_of_a_round_fits_and_has_room_for_its_answer(size, most, lengths, twice):
     """However long the answers are that came, as we count them, and in whatever language."""
     template = "{{ text }} {{ text }}" if twice else "{{ text }}"
