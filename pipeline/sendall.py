@@ -30,7 +30,6 @@ def sendall(watch: Watch, asked: Asked, *, wait: bool = False, new_jobs: bool = 
             if wait and done["waiting"]:
                 watch.until_one_ends()
             elif not (wait and _next_round(watch)):
-                ws.submitted.touch()  # `make results` tells what came, though it may be merged already
                 return done | {"sent_now": _sent(watch) - before}
         except (Busy, UnfinishedError) as error:
             if not wait:
@@ -42,8 +41,11 @@ def sendall(watch: Watch, asked: Asked, *, wait: bool = False, new_jobs: bool = 
 
 def _next_round(watch: Watch) -> bool:
     """Whether the answers that came, once all are there, are to be combined by requests that are not sent yet."""
-    split = any(prompt.long == "split" for prompt in load(watch.ws))
-    return split and watch.results(wait=True)["combining"] > 0
+    if not any(prompt.long == "split" for prompt in load(watch.ws)):
+        return False
+    combining = watch.results(wait=True)["combining"]
+    watch.ws.results.unlink()  # `make results` writes it again, and tells what came
+    return combining > 0
 
 
 def _sent(watch: Watch) -> int:
