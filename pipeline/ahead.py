@@ -70,7 +70,7 @@ def _rows(path: Any) -> Any:
 def _estimate(
     prompt: Prompt, counts: list[int], provider: Provider, tariff: Tariff, learned: Calibration
 ) -> Estimate:
-    window = Window(provider, prompt.model, prompt.window or 0)
+    window = Window.of(provider, prompt)
     try:
         shares = window.shares(prompt, NOBODY, combine=True) if counts else Shares(0, 0)
     except InputError:

@@ -76,7 +76,7 @@ def _requests(
 ) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """The requests of one transcript, each with its row of the index. Raises TooLong."""
     for prompt in asked:
-        made = pieces(prompt, transcript, Window(provider, prompt.model, prompt.window or 0), overlap)
+        made = pieces(prompt, transcript, Window.of(provider, prompt), overlap)
         split = len(made) > 1
         suffix = asked.suffix(prompt)
         stem = custom_id.stem(transcript["id"], custom_id.MOST - len(suffix and f".{suffix}") - split * SUFFIX)

@@ -45,7 +45,7 @@ class Combiner:
         """The row of the last request that can be made; its cost is that of all."""
         whole, cost = carried["whole"], [row["cost"] for row in rows]
         prompt = self._rows.prompts.of(whole)
-        window = Window(self._rows.provider, prompt.model, prompt.window)
+        window = Window.of(self._rows.provider, prompt)
         said = [Said(p["number"], p["number"], p["of"], p["start"], p["end"]) for p in parts]
         for number in count(2):
             if bad := _first_bad(rows):

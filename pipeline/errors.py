@@ -16,6 +16,10 @@ class InputError(PipelineError):
     code = 2
 
 
+class TooLong(InputError):
+    """A transcript does not fit the model's window; the message says by how much."""
+
+
 class IncompleteError(PipelineError):
     """The work is not complete: requests without a job, or rows without an answer."""
 
@@ -44,10 +48,6 @@ class ProviderError(PipelineError):
     """What a provider plugin may raise; use one of the children."""
 
     code = 4
-
-
-class TooLong(InputError):
-    """A transcript does not fit the model's window; the message says by how much."""
 
 
 class Unencodable(ProviderError):

@@ -13,9 +13,7 @@ from pipeline.window import Window
 from pipeline.words import span
 
 CUT = "This is the beginning of a longer transcript; the rest is left out."
-
 OVERLAP = 200  # tokens
-
 
 # A request's body; and of which part of a transcript it is, None if of all.
 Piece = tuple[dict[str, Any], dict[str, Any] | None]

@@ -87,7 +87,7 @@ def plan(ws: Workspace, provider: Provider, asked: Asked, tariff: Tariff, contex
     again = survey(ledger, provider, retry=True, **how) if ended and not asked.retry else found
     changed = {} if asked.replace else found.changed
 
-    def parts(pending: Mapping[bytes, str], keys: Iterable[bytes]) -> list[Part]:
+    def parts(pending: Mapping[bytes, Kind], keys: Iterable[bytes]) -> list[Part]:
         kinds = by_kind(pending, keys)
         return [_part(ledger, provider, kind, kinds[kind], asked, tariff, context) for kind in kinds]
 
@@ -114,11 +114,8 @@ def _part(
     context: int | None,
 ) -> Part:
     """The requests of these keys, counted; as many shards as `submit` would cut, were there none yet."""
-    limits, model, window = (
-        asked.bounds.limits(provider, kind.model),
-        kind.model,
-        size(provider, kind.model, context),
-    )
+    model = kind.model
+    limits, window = asked.bounds.limits(provider, model), size(provider, model, context)
     part = Part(*kind, tariff.price(model), limits, tokenizer(model), calibration(ledger, kind))
     cutter = shards.Cutter(shards.level(limits, len(keys), provider.name))
     for one in counted(ledger.ws, provider, model, keys, key(provider, asked.each)):

@@ -95,10 +95,9 @@ def _paragraphs(*texts: str) -> str:
 def prompts(paths: Sequence[str], *how: Any, **more: Any) -> list[Prompt]:
     """One or several, each as `prompt` makes it. Raises InputError where two have one name."""
     made = [prompt(path, *how, **more) for path in paths]
-    twice = [name for name, count in Counter(one.name for one in made).items() if count > 1]
     if odd := [one.name for one in made if PART.fullmatch(f".{one.name}")]:
         raise InputError(f"a prompt may not be called {odd[0]!r}, as parts are; give the file another name")
-    if twice:
+    if twice := [name for name, count in Counter(one.name for one in made).items() if count > 1]:
         raise InputError(f"PROMPTS names {twice[0]!r} twice; give one of the files another name")
     return made
 

@@ -19,7 +19,6 @@ from typing import Any
 import schemas
 from pipeline.errors import InputError, clean
 
-KNOWN = tuple(sorted(schemas.schema("prompt")["properties"]))
 FOLDER = Path("data/prompts")
 FRONT = re.compile(r"---[ \t]*\n(.*?\n)??---[ \t]*(?:\n|\Z)", re.S)
 DIVIDER = re.compile(r"^---[ \t]*\n", re.M)
@@ -89,8 +88,9 @@ def _fields(text: str, path: str) -> dict[str, Any]:
         mark, why = getattr(error, "problem_mark", None), getattr(error, "problem", None) or error
         line = f":{mark.line + 2}" if mark else ""  # its first line is the divider
         raise InputError(f"{path}{line}: the front matter is not YAML: {clean(why)}") from None
-    if isinstance(fields, dict) and (odd := [name for name in fields if name not in KNOWN]):
-        raise InputError(f"{path}: front matter: no field {clean(odd[0], 40)!r}; it may have {', '.join(KNOWN)}")
+    known = sorted(schemas.schema("prompt")["properties"])
+    if isinstance(fields, dict) and (odd := [name for name in fields if name not in known]):
+        raise InputError(f"{path}: front matter: no field {clean(odd[0], 40)!r}; it may have {', '.join(known)}")
     if not schemas.is_valid("prompt")(fields):
         raise InputError(f"{path}: front matter: {next(schemas.faults('prompt', fields), 'a number that is none')}")
     return fields

@@ -147,9 +147,7 @@ class Provider(ABC):
     tag: str = "file id"  # by what a job is found again whose start was not answered; "" if by nothing certain
     id_field: str = "custom_id"  # where a line made by `encode` has its id
     bills_failed: bool | None = None  # whether a request without an answer costs; None: the service does not say
-    cache: tuple[float, float] | None = (
-        None  # a Price's write and read, of marked prefixes; None: it takes no marks
-    )
+    cache: tuple[float, float] | None = None  # a Price's write and read, where prefixes are kept if marked
     default_model: str | None = None
     caveat: str = ""  # one sentence, shown wherever this provider's answers are
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from pipeline import shards
 from pipeline.answers import Answers
+from pipeline.batch import CARRIED
 from pipeline.cost import Tariff, billed, cost, used
 from pipeline.errors import IncompleteError, clean
 from pipeline.ledger import Kind, Receipt
@@ -22,7 +23,6 @@ UNANSWERED = {
     "cancelled": ("cancelled", "the job was cancelled before this request was answered"),
     "unsent": ("unsent", "not sent yet: `make submit` sends it"),
 }
-CARRIED = ("title", "show", "published", "metadata")  # from the transcript
 
 
 @dataclass(frozen=True)

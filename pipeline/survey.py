@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import shards
-from pipeline.answers import Reader, answered, asking
-from pipeline.custom_id import transcript, whole
+from pipeline.answers import asking
+from pipeline.custom_id import transcript
 from pipeline.errors import InputError, Unencodable
 from pipeline.files import BUFFER
 from pipeline.ledger import Kind, Ledger, Receipt, identity
 from pipeline.prompts import load
 from pipeline.provider import Limits, Provider
+from pipeline.sent import Sent, sent
 from pipeline.validate import Faults, parse
 from pipeline.workspace import Workspace
 
@@ -64,10 +65,8 @@ def survey(
     With `sample`, only what is in the sample is pending. Raises InputError with all that cannot be sent.
     """
     of, found = key(provider, each), Survey()
-    sent, names, tried = _sent(ledger, provider, retry)
-    candidates: list[tuple[str, bytes]] = []  # whose custom_id was sent, or whose transcript was, cut differently
-    wholes = {whole(name) for name in names}
-    newest: dict[str, int] = {}  # the last shard that has a request of a transcript
+    before = sent(ledger, provider, retry)
+    candidates: list[tuple[str, bytes]] = []  # that replace what was sent
     groups: dict[str, list[tuple[int, bytes]]] = defaultdict(list)  # by transcript
     firsts: dict[bytes, str] = {}  # custom_ids of pending requests that may be named
     for path, name, kind, line in _checked(ledger.ws, provider):
@@ -75,23 +74,16 @@ def survey(
         found.model = found.model or kind.model
         if sample:
             groups[transcript(name)].append((len(line), of(line, kind.model)))
-        if (shard := sent.get(identity(line))) is not None:
-            newest[whole(name)] = max(newest.get(whole(name), shard), shard)
+        if before.has(line, name):
             continue
-        asked = of(line, kind.model)
-        if path == ledger.ws.round:
+        asked, later = of(line, kind.model), path == ledger.ws.round
+        if later:
             found.combining.add(asked)
-        known, entire = provider.custom_id(line), whole(name)
-        if known not in names:
-            other = entire in wholes and entire not in newest
-        else:  # a round may combine answers that are newer than the last one that did
-            round_of_newer = path == ledger.ws.round and newest.get(entire, -1) > names[known]
-            other = identity(line) not in tried and not round_of_newer
-        if other:
+        if before.otherwise(line, name, provider.custom_id(line), later):
             candidates.append((name, asked))
         _add(found, firsts, asked, name, kind)
     if not each and found.pending:
-        _share(found, ledger, provider, sent, of)
+        _share(found, ledger, provider, before, of)
     if sample:
         _sample(found, groups, sample)
     found.changed = {asked: name for name, asked in candidates if asked in found.pending}
@@ -110,12 +102,12 @@ def _add(found: Survey, firsts: dict[bytes, str], asked: bytes, name: str, kind:
         found.twins.append((name, firsts.get(asked, "")))
 
 
-def _share(found: Survey, ledger: Ledger, provider: Provider, sent: dict[bytes, int], of: Key) -> None:
+def _share(found: Survey, ledger: Ledger, provider: Provider, before: Sent, of: Key) -> None:
     """What a request of another custom_id was sent for is paid already."""
     for receipt in ledger:
         if not receipt.unstarted:
             for line in ledger.lines(receipt):
-                if identity(line) in sent and found.pending.pop(of(line, receipt.model), None):
+                if identity(line) in before.lines and found.pending.pop(of(line, receipt.model), None):
                     found.shared += 1
                     if len(found.twins) < NAMED:
                         found.twins.append(("", provider.custom_id(line)))
@@ -202,28 +194,6 @@ def _records(ws: Workspace, faults: Faults) -> Iterator[tuple[Path, int, Any]]:
 
 def _place(where: Where) -> str:
     return f"{where[0]}:{where[1]}"
-
-
-def _sent(ledger: Ledger, provider: Provider, retry: bool) -> tuple[dict[bytes, int], dict[str, int], set[bytes]]:
-    """Identities and custom_ids of all requests that were started, and the number of the shard that has them.
-
-    With `retry`, less those that failed. One whose answer was not valid is sent again only as it was: it is
-    `tried`, and its custom_id stays, since under another schema it is another request, and paid.
-    """
-    keys, names, tried, read = {}, {}, set(), Reader(ledger.ws, provider)
-    for number, receipt in enumerate(ledger):
-        if receipt.unstarted:
-            continue
-        again = retry and receipt.settled
-        valid, invalid = answered(ledger, receipt, read) if again else (set(), set())
-        for line in ledger.lines(receipt):
-            name = provider.custom_id(line)
-            if not again or name in valid:
-                keys[identity(line)] = names[name] = number
-            elif name in invalid:
-                tried.add(identity(line))
-                names[name] = number
-    return keys, names, tried
 
 
 def approved(

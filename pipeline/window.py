@@ -27,6 +27,11 @@ class Window:
     model: str
     size: int
 
+    @classmethod
+    def of(cls, provider: Provider, prompt: Prompt) -> Window:
+        """That of a prompt's model, as `windowed` found it; of no tokens where nobody knows."""
+        return cls(provider, prompt.model, prompt.window or 0)
+
     def expected(self, text: str) -> int:
         """Tokens of a text."""
         exact = self.provider.tokens(text)
