@@ -44,6 +44,10 @@ class UnfinishedError(PipelineError):
     code = 75
 
 
+class DoubtError(UnfinishedError):
+    """A job may be paid that nobody can find: only a person can say that it is to be started again."""
+
+
 class ProviderError(PipelineError):
     """What a provider plugin may raise; use one of the children."""
 

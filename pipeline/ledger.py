@@ -22,6 +22,7 @@ from pipeline.provider import ENDED, Shard
 from pipeline.workspace import Workspace
 
 UNSTARTED = ("planned", "uploaded")
+MOST_LOST = 2  # starts of a shard, in its whole life, of which no job is known; more are for a person to say
 
 
 class Kind(NamedTuple):
@@ -47,6 +48,7 @@ class Receipt:
     known: list[str] = field(default_factory=list)
     intent: float | None = None
     doubtful: bool = False
+    lost: int = 0
     ref: dict[str, Any] | None = None
     raw: str | None = None
     done: int | None = None
@@ -64,9 +66,18 @@ class Receipt:
         return Kind(self.model, self.prompt)
 
     @property
+    def number(self) -> int:
+        return int(self.shard.partition("-")[0])
+
+    @property
     def unstarted(self) -> bool:
-        """Certainly nothing was paid yet."""
+        """No job of it is known, and none is being looked for. Nothing was paid, unless a start was `lost`."""
         return self.state in UNSTARTED
+
+    @property
+    def doubted(self) -> bool:
+        """So many starts were lost that only a person can say that there is to be another."""
+        return self.unstarted and self.lost >= MOST_LOST
 
     @property
     def dropped(self) -> bool:
@@ -103,7 +114,7 @@ class Ledger:
         return ours.union(*(receipt.duplicates for receipt in self))
 
     def next_number(self) -> int:
-        return max((int(name.split("-")[0]) for name in self.receipts), default=0) + 1
+        return max((receipt.number for receipt in self.receipts.values()), default=0) + 1
 
     def shard(self, receipt: Receipt) -> Shard:
         path = self.ws.shards / f"{receipt.shard}.jsonl"
@@ -138,4 +149,6 @@ def _read(path: Path) -> Receipt:
         raise DamagedError(f"{path}: written by a newer version; upgrade transcript-batch")
     if why := next(schemas.faults("receipt", record), None):
         raise DamagedError(f"{path}: {why}; restore the file")
+    no_job = record.get("ref") is None and (record["state"] == "starting" or record.get("doubtful", False))
+    record.setdefault("lost", int(no_job))  # in a receipt of an older version
     return Receipt(**record)

@@ -10,7 +10,7 @@ from pipeline import shards
 from pipeline.ahead import ahead
 from pipeline.cost import Calibration, Estimate, Tariff, calibration, estimate
 from pipeline.cutting import by_kind, counted
-from pipeline.ledger import Kind, Ledger
+from pipeline.ledger import Kind, Ledger, Receipt
 from pipeline.provider import Limits, Price, Provider
 from pipeline.shards import Counted
 from pipeline.spent import committed, paid
@@ -64,7 +64,8 @@ class Plan:
     """What is to be sent, by model and prompt; what RETRY and REPLACE would send besides; and what was paid so far.
 
     `started` counts requests that a job has or had, `spent` is what those cost (None: not known), at most if jobs
-    are `open`. `later` are requests that will combine answers to parts.
+    are `open`. `later` are requests that will combine answers to parts. `begun` are shards that had a start and
+    have no job.
     """
 
     found: Survey
@@ -75,6 +76,7 @@ class Plan:
     started: int
     spent: float | None
     open: bool
+    begun: list[Receipt]
     asked: Asked
 
 
@@ -100,6 +102,7 @@ def plan(ws: Workspace, provider: Provider, asked: Asked, tariff: Tariff, contex
         sum(receipt.requests for receipt in ledger if not receipt.unstarted),
         committed(list(ledger), tariff),
         any(not receipt.unstarted and paid(receipt, tariff.price(receipt.model)) is None for receipt in ledger),
+        [receipt for receipt in ledger if receipt.state == "starting" or (receipt.lost and not receipt.ref)],
         asked,
     )
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from pipeline.errors import Busy, UnfinishedError
+from pipeline.errors import Busy, DoubtError, UnfinishedError
 from pipeline.files import lock
 from pipeline.ledger import Ledger
 from pipeline.prompts import load
@@ -19,6 +20,7 @@ def sendall(watch: Watch, asked: Asked, *, wait: bool = False, new_jobs: bool = 
     waited for too; whatever else `submit` raises ends it.
     """
     ws, before, quiet = watch.ws, _sent(watch), 0
+    asked = replace(asked, until=Ledger(ws).next_number())  # what fails later is for another command to retry
     while True:
         try:
             with lock(ws.lock, "submit"):
@@ -32,7 +34,7 @@ def sendall(watch: Watch, asked: Asked, *, wait: bool = False, new_jobs: bool = 
             elif not (wait and _next_round(watch)):
                 return done | {"sent_now": _sent(watch) - before}
         except (Busy, UnfinishedError) as error:
-            if not wait:
+            if not wait or isinstance(error, DoubtError):
                 raise
             watch.once(str(error))
             quiet += 1

@@ -47,17 +47,18 @@ class Sent:
         return set(map(whole, self.names))
 
 
-def sent(ledger: Ledger, provider: Provider, retry: bool) -> Sent:
+def sent(ledger: Ledger, provider: Provider, retry: bool, until: int | None = None) -> Sent:
     """All requests that were started.
 
-    With `retry`, less those that failed. One whose answer was not valid is sent again only as it was: it is
-    `tried`, and its custom_id stays, since under another schema it is another request, and paid.
+    With `retry`, less those that failed in shards below the number `until`. One whose answer was not valid is sent
+    again only as it was: it is `tried`, and its custom_id stays, since under another schema it is another request,
+    and paid.
     """
     found, reader = Sent(), Reader(ledger.ws, provider)
     for number, receipt in enumerate(ledger):
         if receipt.unstarted:
             continue
-        again = retry and receipt.settled
+        again = retry and receipt.settled and (until is None or receipt.number < until)
         valid, invalid = answered(ledger, receipt, reader) if again else (set(), set())
         for line in ledger.lines(receipt):
             name = provider.custom_id(line)

@@ -66,14 +66,15 @@ def paid(receipt: Receipt, price: Price) -> float | None:
 
 
 def committed(receipts: list[Receipt], tariff: Tariff) -> float | None:
-    """US dollars that a run has cost at most: of jobs without counts, and of second jobs, the upper end counts."""
+    """US dollars that a run has cost at most: of jobs without counts, of second jobs, and of starts whose job was
+    not found, the upper end counts."""
     total, lessons = 0.0, Lessons(receipts)
     for receipt in receipts:
-        if receipt.unstarted:
-            continue
         real = paid(receipt, tariff.price(receipt.model)) if receipt.settled else None
         most = expected(receipt, tariff, lessons).cost_most
-        parts = [most if real is None else real, *[most] * len(receipt.duplicates)]
+        jobs = [most if real is None else real] if receipt.ref else []
+        others = len(receipt.duplicates) + (0 if receipt.settled else receipt.lost)
+        parts = [*jobs, *[most] * others]
         if None in parts:
             return None
         total += sum(parts)

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.clock import Clock
-from pipeline.errors import Ambiguous, Busy, Rejected, SpendError, UnfinishedError
+from pipeline.errors import Ambiguous, Busy, DoubtError, Rejected, SpendError, UnfinishedError
 from pipeline.ledger import Ledger, Receipt
 from pipeline.provider import Found, Provider
+from pipeline.words import many
 
 PAUSES = (1 / 60, 1 / 30, 1 / 15, 2 / 15, 1 / 5, 1 / 4, 3 / 10)  # of SETTLE, between two looks at the list
 GOOD_LISTS = 3  # that must show no job before a start is repeated
@@ -23,7 +24,7 @@ GOOD_LISTS = 3  # that must show no job before a start is repeated
 class Starter:
     """What all starts of one command share.
 
-    `adopt` takes over jobs of unknown origin and starts none; `replace` pays beside them.
+    `adopt` takes over jobs of unknown origin and starts none; `replace` pays beside them, and beside lost starts.
     """
 
     ledger: Ledger
@@ -34,11 +35,8 @@ class Starter:
     adopt: bool = False
     replace: bool = False
 
-    def start(self, receipt: Receipt, repeats: int = 1) -> Receipt:
-        """Take a shard from `planned` or `uploaded` to `running`. Raises if it cannot, with nothing lost.
-
-        `repeats` bounds how often a start is sent again whose first one proved never to have happened.
-        """
+    def start(self, receipt: Receipt) -> Receipt:
+        """Take a shard from `planned` or `uploaded` to `running`. Raises if it cannot, with nothing lost."""
         shard = self.ledger.shard(receipt)
         if receipt.state == "planned":
             handle = self.clock.patiently(lambda: self.provider.stage(shard))
@@ -58,9 +56,11 @@ class Starter:
             )
         if strangers and not self.replace:
             raise SpendError(_unknown(receipt, strangers))
-        return self._once(receipt, [job.ref["id"] for job in there], repeats)
+        if receipt.doubted and not self.replace:
+            raise DoubtError(doubt(receipt))
+        return self._once(receipt, [job.ref["id"] for job in there])
 
-    def _once(self, receipt: Receipt, known: list[str], repeats: int) -> Receipt:
+    def _once(self, receipt: Receipt, known: list[str]) -> Receipt:
         name = receipt.shard
         receipt = self.clock.patiently(lambda: self._send(self.ledger.receipts[name], known))
         if receipt.ref:
@@ -68,9 +68,9 @@ class Starter:
         receipt = self.recover(receipt)
         if receipt.ref:
             return receipt
-        if not repeats:
-            raise UnfinishedError(f"{name}: the service takes no start; nothing is paid; run `make submit` later")
-        return self.start(receipt, repeats - 1)
+        if receipt.doubted:
+            raise DoubtError(doubt(receipt))
+        return self.start(receipt)
 
     def recover(self, receipt: Receipt) -> Receipt:
         """Find the job of a start whose answer was lost; without one, after SETTLE, back to `uploaded`."""
@@ -109,19 +109,20 @@ class Starter:
 
     def _send(self, receipt: Receipt, known: list[str]) -> Receipt:
         """The one request that may pay. Comes back without a ref when its answer was lost."""
-        receipt = self.ledger.save(receipt, state="starting", known=known, intent=self.clock.now())
+        before = receipt.lost  # until there is an answer, this start counts as lost, whatever kills us
+        receipt = self.ledger.save(receipt, state="starting", known=known, intent=self.clock.now(), lost=before + 1)
         try:
             ref = self.provider.start(self.ledger.shard(receipt), receipt.handle)
         except Busy:
-            self.ledger.save(receipt, state="uploaded", intent=None)
+            self.ledger.save(receipt, state="uploaded", intent=None, lost=before)
             raise
         except Rejected:  # the upload may be what was wrong: it costs nothing to bring it again
-            self.ledger.save(receipt, state="planned", handle=None, intent=None)
+            self.ledger.save(receipt, state="planned", handle=None, intent=None, lost=before)
             raise
         except Ambiguous as lost:
             self.say(f"{receipt.shard}: the answer to its start was lost ({lost}); looking for the job")
             return self.ledger.save(receipt, doubtful=True)
-        return self.ledger.save(receipt, state="running", ref=ref)
+        return self.ledger.save(receipt, state="running", ref=ref, lost=before)
 
     def _mine(self, receipt: Receipt) -> list[Found]:
         """Jobs of this upload that came after the intent and that the ledger does not know."""
@@ -151,7 +152,7 @@ class Starter:
         duplicates = [*receipt.duplicates, *(job.ref["id"] for job in rest)]
         if receipt.ref is None or receipt.ref["id"] != ours.ref["id"]:
             receipt = self._adopt(receipt, ours)
-        receipt = self.ledger.save(receipt, duplicates=duplicates)
+        receipt = self.ledger.save(receipt, duplicates=duplicates, lost=max(receipt.lost - len(jobs), 0))
         for job in rest:
             self._cancel(receipt, job)
         return receipt
@@ -170,6 +171,15 @@ def best(jobs: list[Found]) -> Found:
     """The job to keep: one with all its answers if there is one, else one that runs; then the earliest."""
     order: dict[str, Any] = {"completed": 0, "running": 1}
     return min(jobs, key=lambda job: (order.get(job.state, 2), job.created, job.ref["id"]))
+
+
+def doubt(receipt: Receipt) -> str:
+    """What is known of a shard whose starts were lost, and what a person can do."""
+    return (
+        f"{receipt.shard}: {many(receipt.lost, 'start')} had no answer, and no job of it is listed: "
+        f"up to {many(receipt.lost, 'job')} of its {many(receipt.requests, 'request')} may be paid. "
+        "Nothing was sent again. `make submit` takes the job once the service lists it; REPLACE=1 pays once more"
+    )
 
 
 def _unknown(receipt: Receipt, jobs: list[Found]) -> str:

@@ -78,7 +78,8 @@ def _jobs(ledger: Ledger) -> Iterator[str]:
     for receipt in ledger:
         state = receipt.state if receipt.settled or not receipt.ended else f"{receipt.state}, not fetched yet"
         done = f"{receipt.done:,} of " if receipt.done is not None and not receipt.ended else ""
-        job = receipt.ref["id"] if receipt.ref else "no job yet"
+        none = f"up to {many(receipt.lost, 'job')} that cannot be found" if receipt.lost else "no job yet"
+        job = receipt.ref["id"] if receipt.ref else none
         yield f"shard    {receipt.shard}  {state:<10}  {done}{many(receipt.requests, 'request')}  {job}"
         if receipt.error:
             yield f"         {clean(receipt.error)}"
@@ -93,13 +94,17 @@ def _next(ws: Workspace, ledger: Ledger) -> str:
     begun = list(ledger)
     if any(receipt.state == "starting" for receipt in begun):
         return "a submit was interrupted: `make submit` finishes it"
+    if lost := [receipt for receipt in begun if receipt.doubted]:
+        return f"`make submit` looks again for the job of {lost[0].shard}; REPLACE=1 pays once more"
     if planned := sum(receipt.requests for receipt in begun if receipt.unstarted):
         return f"`make submit` sends the {many(planned, 'request')} that are planned"
     if not ws.batch.exists():
         given = "" if ws.inputs.exists() else " TRANSCRIPTS=…"
         return f"`make batch{given}` turns transcripts into requests (free)"
-    if not ws.submitted.exists() or ws.batch.stat().st_mtime_ns > ws.submitted.stat().st_mtime_ns:
+    if not ws.submitted.exists():
         return "`make submit` sends what has no job yet (the goal that costs money)"
+    if ws.batch.stat().st_mtime_ns > ws.submitted.stat().st_mtime_ns:
+        return "`make plan` says what is new in the batch; `make results` if nothing is"
     if not all(receipt.settled for receipt in begun):
         return "`make results`, or `make results WAIT=1` to wait for the jobs"
     if not _fresh(ws):

@@ -6,16 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
+
 from pipeline import room, shards
 from pipeline.ahead import ahead
 from pipeline.clock import Clock
 from pipeline.cost import Tariff
 from pipeline.cutting import cut, described
-from pipeline.errors import IncompleteError, SpendError
+from pipeline.errors import DoubtError, IncompleteError, SpendError
 from pipeline.files import write_json
 from pipeline.ledger import Ledger, Receipt
 from pipeline.provider import Provider
-from pipeline.start import Starter
+from pipeline.start import Starter, doubt
 from pipeline.survey import NAMED, Survey, approved, held, key, survey
 from pipeline.watch import Watch
 from pipeline.words import many
@@ -24,7 +26,10 @@ from pipeline.workspace import Workspace
 
 @dataclass(frozen=True)
 class Asked:
-    """What a person asks of `submit`: the variables of these names, and the bounds of money and queue."""
+    """What a person asks of `submit`: the variables of these names, and the bounds of money and queue.
+
+    `retry` is about shards with a number below `until`: what failed before the command began. None: all.
+    """
 
     retry: bool = False
     replace: bool = False
@@ -33,6 +38,7 @@ class Asked:
     sample: int = 0
     partial: bool = False
     bounds: room.Bounds = field(default_factory=room.Bounds)
+    until: int | None = None
 
 
 def submit(
@@ -61,7 +67,7 @@ def submit(
         _recover(starter)
         for receipt in [receipt for receipt in ledger if receipt.unstarted and not receipt.tokens]:
             described(ledger, provider, receipt)
-    found = survey(ledger, provider, retry=asked.retry, each=asked.each, sample=asked.sample)
+    found = survey(ledger, provider, retry=asked.retry, until=asked.until, each=asked.each, sample=asked.sample)
     if not new_jobs:
         _refuse(ledger, found, asked.partial)
         return _summary(ws, ledger, found, 0, len(found.pending))
@@ -70,7 +76,7 @@ def submit(
         raise SpendError(_changed(found, asked.retry))
     if found.pending:
         provider.preflight(found.model)
-    _drop(ledger, kept)
+    _drop(ledger, kept, asked.replace)
     planned = cut(ledger, provider, found, held(ledger, kept, of), of, asked.bounds)
     waiting = kept + planned
     if waiting and any(receipt.ref for receipt in ledger):
@@ -104,20 +110,29 @@ def _approve(
 
 
 def _start(starter: Starter, waiting: list[Receipt], tariff: Tariff, bounds: room.Bounds) -> int:
-    """Start what there is room and money for; returns how many requests were sent."""
-    ledger, say, sent, full = starter.ledger, starter.say, 0, ""
+    """Start what there is room and money for; returns how many requests were sent.
+
+    Raises DoubtError at the end for a shard that only a person can have started again: it holds back no other.
+    """
+    ledger, say, sent, full, doubts = starter.ledger, starter.say, 0, "", []
     for receipt in waiting:
         limits = bounds.limits(starter.provider, receipt.model)
         if why := room.queue(ledger, receipt, limits, tariff):
             full = full or why
             continue
         room.afford(ledger, [receipt], tariff, bounds)
-        started = starter.start(receipt)
+        try:
+            started = starter.start(receipt)
+        except DoubtError as doubt:
+            doubts.append(doubt)
+            continue
         sent += started.requests if started.intent else 0  # a job that was taken over had no intent
         say(f"{started.shard}: {many(started.requests, 'request')}, job {started.ref['id']}")
     if full:
         left = [receipt for receipt in ledger if receipt.unstarted]
         say(f"{many(len(left), 'shard')} ({many(sum(r.requests for r in left), 'request')}) wait for room: {full}")
+    if doubts:
+        raise doubts[0]
     return sent
 
 
@@ -132,18 +147,23 @@ def _recover(starter: Starter) -> None:
 def _refuse(ledger: Ledger, found: Survey, partial: bool) -> None:
     """The spending gate: nothing may be started here, so nothing may be missing, unless `partial` will do.
 
-    A later round may: the answers that it combines are there.
+    A later round may: the answers that it combines are there. And so may what the last submit left, as it said.
     """
     if any(receipt.state == "starting" for receipt in ledger):
         raise IncompleteError("a submit was interrupted; run `make submit` to finish it")
     missing = len(found.pending.keys() - found.combining)
-    if not missing or (partial and any(receipt.ref for receipt in ledger)):
+    if missing <= _unsent(ledger.ws) or (partial and any(receipt.ref for receipt in ledger)):
         return
     count = f"{missing:,} of {found.total:,} requests were never submitted"
     if found.changed:
         other = f"{len(found.changed):,} with another prompt, model or parameter"
         raise IncompleteError(f"{count} ({other}); put it back, or `make submit` with a new RUN= or REPLACE=1")
     raise IncompleteError(f"{count}; run `make submit` to send them, or PARTIAL=1 collects the others")
+
+
+def _unsent(ws: Workspace) -> int:
+    """How many requests the last submit left: after a sample, or with a full queue."""
+    return orjson.loads(ws.submitted.read_bytes()).get("unsent", 0) if ws.submitted.exists() else 0
 
 
 def _changed(found: Survey, retry: bool) -> str:
@@ -154,9 +174,13 @@ def _changed(found: Survey, retry: bool) -> str:
     return f"{what}; nothing was sent. Choose a new RUN=, or REPLACE=1 to pay for them again{hint}"
 
 
-def _drop(ledger: Ledger, kept: list[Receipt]) -> None:
-    """Unstarted shards that hold something no longer wanted: nothing was paid for them."""
-    for receipt in [r for r in ledger if r.unstarted and r not in kept]:
+def _drop(ledger: Ledger, kept: list[Receipt], replace: bool) -> None:
+    """Unstarted shards that hold something no longer wanted. Raises DoubtError if one of them may be paid."""
+    unwanted = [receipt for receipt in ledger if receipt.unstarted and receipt not in kept]
+    for receipt in unwanted:
+        if receipt.lost and not replace:
+            raise DoubtError(doubt(receipt))
+    for receipt in unwanted:
         ledger.save(receipt, state="cancelled")
 
 

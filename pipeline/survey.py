@@ -58,14 +58,21 @@ def key(provider: Provider, each: bool) -> Key:
 
 
 def survey(
-    ledger: Ledger, provider: Provider, *, retry: bool = False, each: bool = False, sample: int = 0
+    ledger: Ledger,
+    provider: Provider,
+    *,
+    retry: bool = False,
+    until: int | None = None,
+    each: bool = False,
+    sample: int = 0,
 ) -> Survey:
     """Read the batch once: check every line, and tell what is pending and what was sent differently.
 
-    With `sample`, only what is in the sample is pending. Raises InputError with all that cannot be sent.
+    With `retry`, what failed in shards below the number `until` is pending too; with `sample`, only what is in the
+    sample. Raises InputError with all that cannot be sent.
     """
     of, found = key(provider, each), Survey()
-    before = sent(ledger, provider, retry)
+    before = sent(ledger, provider, retry, until)
     candidates: list[tuple[str, bytes]] = []  # that replace what was sent
     groups: dict[str, list[tuple[int, bytes]]] = defaultdict(list)  # by transcript
     firsts: dict[bytes, str] = {}  # custom_ids of pending requests that may be named

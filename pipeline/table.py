@@ -42,6 +42,9 @@ def _rows(plan: Plan) -> Iterator[tuple[str, str]]:
                 label,
                 f"would send {many(sum(part.requests for part in parts), 'request')} more: {_cost(_total(parts))}",
             )
+    if plan.begun:
+        requests = sum(receipt.requests for receipt in plan.begun)
+        yield "lost", f"a start of {many(requests, 'request')} had no answer, and may be paid"
     yield from _end(plan, pending)
 
 
@@ -129,6 +132,8 @@ def _next(plan: Plan, pending: int, over: bool) -> str:
         f"SAMPLE={asked.sample}": asked.sample,
     }
     goal = " ".join(["make submit", *(word for word, said in words.items() if said)])
+    if plan.begun:
+        return f"`{goal}` looks for the job of {plan.begun[0].shard} first"
     if plan.replace:
         return f"`{goal}` refuses: put the text, prompt and model back, choose a new RUN, or REPLACE=1"
     if over and pending:
@@ -153,6 +158,7 @@ def facts(plan: Plan) -> dict[str, Any]:
         "retry": asdict(_total(plan.retry)),
         "replace": asdict(_total(plan.replace)),
         "started": plan.started,
+        "lost": sum(receipt.requests for receipt in plan.begun),
         "spent_at_most": plan.spent,
         "budget": plan.asked.bounds.budget,
     }

@@ -7,9 +7,10 @@ from dataclasses import replace
 import orjson
 import pytest
 
-from pipeline.errors import Busy, IncompleteError, Rejected, SpendError, UnfinishedError
+from pipeline.errors import Busy, DoubtError, IncompleteError, Rejected, SpendError, UnfinishedError
 from pipeline.ledger import Ledger
 from pipeline.provider import Download
+from pipeline.sendall import sendall
 from pipeline.submit import submit
 from pipeline.watch import Watch
 from tests.conftest import read_jsonl
@@ -146,9 +147,35 @@ def test_while_the_list_cannot_be_read_nothing_is_sent_again(make_batch, service
 def test_a_service_that_takes_no_start_is_given_up(make_batch, service, send):
     make_batch("a")
     service.fault("start", NEVER, NEVER)
-    with pytest.raises(UnfinishedError, match="takes no start"):
+    with pytest.raises(DoubtError, match=r"2 starts had no answer.*up to 2 jobs of its 1 request may be paid"):
         send()
     assert service.jobs == []
+
+
+def test_a_service_that_lists_nothing_gets_two_starts_of_a_shard_and_no_third(ws, make_batch, service, monkeypatch):
+    """It creates, answers 500 and does not list: whatever is typed, two jobs, until a person says REPLACE=1."""
+    make_batch("a", "b", "c")
+    monkeypatch.setattr(Fake, "_of", lambda self, handle: [])
+    time = FakeTime(most=200)
+    watch = Watch(ws, Fake(service), time.clock, lambda text: None)
+
+    def typed(**how):
+        service.faults["start"] = [LOST] * 9
+        with pytest.raises(DoubtError, match=r"0001-\w+: \d starts had no answer.*may be paid.*REPLACE=1"):
+            sendall(watch, asking(how)["asked"], wait=how.get("wait", False))
+
+    typed()
+    assert [job["names"] for job in service.jobs] == [["a", "b"]] * 2 + [["c"]] * 2  # one shard holds back no other
+    for how in ({}, {"wait": True}, {"retry": True}, {"sample": 1}):
+        typed(**how)
+    make_batch("b", "c")  # what may be paid is not cut into another shard
+    typed()
+    make_batch("a", "b", "c", system="Be short.")
+    typed()
+    assert len(service.jobs) == 4
+    make_batch("a", "b", "c")
+    typed(replace=True, wait=True)
+    assert len(service.jobs) == 6
 
 
 def test_a_late_job_of_a_repeated_start_is_cancelled(make_batch, service, send, collect):
@@ -174,7 +201,7 @@ def test_a_second_job_of_a_lost_start_is_cancelled_however_late(make_batch, serv
 def test_a_job_that_comes_after_its_start_was_given_up_is_taken(make_batch, service, send, collect):
     make_batch("a")
     service.fault("start", NEVER, NEVER)
-    with pytest.raises(UnfinishedError, match="takes no start"):
+    with pytest.raises(DoubtError):
         send()
     Fake(service).create(next(iter(service.files)))
     send()

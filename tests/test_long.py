@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from pipeline.answer import Answer
 from pipeline.cost import Tariff
-from pipeline.errors import InputError, SpendError
+from pipeline.errors import DoubtError, InputError, SpendError
 from pipeline.long import pieces
 from pipeline.parts import PLACES, cut
 from pipeline.plan import plan
@@ -316,6 +316,24 @@ def test_a_part_without_an_answer_is_named_and_sent_again(run):
     assert run.till.failures().total() == 1 and max(run.till.sent().values()) == 2
 
 
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_part_that_fails_for_ever_is_paid_once_in_a_command(begun, run):
+    run.till.fails = {"big.p02"}
+    run.till.words = lambda name, body: "the oats and " * 60
+    run.batch([talk("big", 60), talk("huge", 120), talk("short", 2)], most=200, window=900)
+    if begun:
+        run.submit()
+        run.results()
+    failed = run.till.failures().total()
+    watch = Watch(run.ws, run.provider, run.time.clock, lambda text: None)
+    sendall(watch, Asked(retry=True), wait=True)
+    assert {row["id"]: row["outcome"] for row in run.results()} == {"big": "error", "huge": "ok", "short": "ok"}
+    assert len({json.loads(line)["custom_id"].partition("p")[0] for line in run.ws.round.open()}) > 2  # rounds
+    assert run.till.failures().total() == failed + 1
+    sendall(watch, Asked(retry=True), wait=True)
+    assert run.till.failures().total() == failed + 2
+
+
 def test_everything_that_is_free_can_be_made_again(run):
     """`make clean`, or a crash: nothing is paid twice, and the answers are the same."""
     run.batch([talk("big", 60)])
@@ -349,7 +367,10 @@ def test_killed_anywhere_each_request_of_each_round_is_paid_once(deaths, tmp_pat
 
     def goal():
         run.batch([talk("big", 40), talk("short", 2)], most=150, window=900)
-        until_done(run)
+        try:
+            until_done(run)
+        except DoubtError:  # killed twice between an intent and its start: a person says so
+            until_done(run, replace=True)
 
     for at in deaths:
         with pytest.MonkeyPatch.context() as patch:

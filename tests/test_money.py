@@ -19,7 +19,7 @@ from hypothesis.stateful import (
 
 from pipeline.clock import Clock
 from pipeline.cost import Tariff
-from pipeline.errors import IncompleteError, PipelineError, SpendError, UnfinishedError
+from pipeline.errors import DoubtError, IncompleteError, PipelineError, SpendError, UnfinishedError
 from pipeline.files import lock
 from pipeline.ledger import Ledger
 from pipeline.plan import plan
@@ -474,7 +474,7 @@ class Months(RuleBasedStateMachine):
     def submit(self, retry, anew, sample, at):
         try:
             self.run.killed(at, lambda: self.run.submit(Asked(retry, anew, sample=sample)), self.patch)
-        except SpendError:
+        except (SpendError, DoubtError):
             assert not anew
         if not retry:
             assert all(self.run.till.sent()[body] <= 1 + count for body, count in self.run.till.failures().items())

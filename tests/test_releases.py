@@ -1,0 +1,118 @@
+"""Workspaces of past releases (tests/releases): what was paid there stays paid, and stays as it was sent.
+
+Each is rebuilt from its sources first, as after a clone, which keeps no times: so Make would run every stage.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import orjson
+import pytest
+
+from pipeline import plugins, shards
+from pipeline.ledger import Ledger, Receipt
+from pipeline.workspace import Workspace
+from tests.anthropic_server import AnthropicServer
+from tests.conftest import ROOT, read_jsonl
+from tests.together_server import TogetherServer
+
+HOME = ROOT / "tests" / "releases"
+CASES = sorted(path.parent for path in HOME.glob("*/*/case.json"))
+
+
+class Old:
+    """A workspace of a past release, its service with the jobs of then, and today's goals."""
+
+    def __init__(self, home: Path, server, run, monkeypatch) -> None:
+        self.server, self.run = server, run
+        shutil.copytree(home, Path.cwd(), dirs_exist_ok=True)
+        shutil.copytree(ROOT / "data" / "prompts", "data/prompts")
+        case = json.loads(Path("case.json").read_text())
+        variables = {"PROMPT": "data/prompts/summary.md", "POLL": "0", "SETTLE": "0"} | case["variables"]
+        for name, value in variables.items():
+            monkeypatch.setenv(name, str(value))
+        self.ws = Workspace.of("default", variables.get("PROVIDER", "together"))
+        self.were = read_jsonl(self.ws.results) if self.ws.results.exists() else None
+        ledger = Ledger(self.ws)
+        plugin = plugins.provider(self.ws.provider)
+        sent = [([plugin.custom_id(line) for line in ledger.lines(one)], one) for one in ledger]
+        self.paid = Counter(name for names, receipt in sent if not receipt.unstarted for name in names)
+        rows = [row for path in (self.ws.batch, self.ws.round) if path.exists() for row in read_jsonl(path)]
+        asked = {plugin.custom_id(shards.encode(plugin, row)) for row in rows}
+        self.left = asked - self.paid.keys()  # of which nothing was sent
+        if isinstance(server, TogetherServer):
+            self._known({tuple(names): receipt for names, receipt in sent}, case["jobs"])
+
+    def _known(self, shards: dict[tuple[str, ...], Receipt], jobs: list[list[str]]) -> None:
+        """Tell the service of the files and jobs that it had."""
+        for names in jobs:
+            receipt = shards[tuple(names)]
+            data = (self.ws.shards / f"{receipt.shard}.jsonl").read_bytes()
+            file_id = receipt.handle["file_id"]
+            self.server.files[file_id] = {"name": "shard", "purpose": "batch-api", "data": data}
+            self.server.create(orjson.dumps({"input_file_id": file_id, "endpoint": "/v1/chat/completions"}))
+
+    def goals(self, *commands: str, rebuild: bool = True) -> str:
+        """What make would run; returns all that was said."""
+        stages = ("settings", "transcripts", "batch") if rebuild else ("settings",)
+        words = ""
+        for command in (*stages, *commands):
+            code, out, err = self.run(*command.split())
+            assert code == 0, f"{command}: {out}{err}"
+            words += out + err
+        return words
+
+    def sent(self) -> Counter[str]:
+        """What the service was paid for since."""
+        if isinstance(self.server, TogetherServer):
+            return Counter(self.server.paid) - self.paid
+        return Counter(name for job in self.server.jobs for name in job["names"])
+
+    def next(self) -> tuple[str, str]:
+        """What `plan` and `status` say that is to be done."""
+        said = (self.run("plan")[1], self.run("status")[1])
+        return tuple(words.strip().rpartition("next")[2].strip() for words in said)
+
+    def rows(self) -> list[dict]:
+        return read_jsonl(self.ws.results)
+
+
+@pytest.fixture(params=CASES, ids=lambda path: f"{path.parent.name}-{path.name}")
+def old(request, run, monkeypatch):
+    with (AnthropicServer if request.param.name == "anthropic" else TogetherServer)() as server:
+        server.polls_needed = 0
+        for name in ("TOGETHER", "ANTHROPIC"):
+            monkeypatch.setenv(f"{name}_API_KEY", getattr(server, "secret", "k"))
+            monkeypatch.setenv(f"{name}_BASE_URL", server.url)
+        yield Old(request.param, server, run, monkeypatch)
+
+
+def check(old: Old) -> None:
+    """Results are free and the same, and submit sends what was never sent, and nothing else."""
+    begun = any(receipt.state == "starting" for receipt in Ledger(old.ws))
+    if not begun:
+        old.goals(*() if old.were is None and old.left else ("submit --no-new-jobs", "results"))
+    assert not old.sent()
+    if old.were is not None:
+        assert [_as(new, row) for new, row in zip(old.rows(), old.were, strict=True)] == old.were
+    plan, status = old.next()
+    more = bool(begun or old.left)
+    assert ("`make submit`" in plan, "`make submit`" in status) == (more, more), (plan, status)
+    old.goals("submit", "results", rebuild=False)
+    assert old.sent() == Counter(old.left)
+    good = {"ok", "invalid", "error"} if old.were else {"ok"}
+    assert {row["outcome"] for row in old.rows()} <= good
+    assert not any(row["outcome"] == "error" for row in old.rows() if row["custom_id"] in old.left)
+
+
+def _as(new: dict, row: dict) -> dict:
+    """Of a row of today the fields that the old one has."""
+    return {name: new[name] for name in row}
+
+
+def test_what_was_paid_is_free_and_nothing_is_sent_again(old):
+    check(old)
