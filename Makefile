@@ -6,7 +6,9 @@
 # goal `submit` may start paid jobs: every other goal tells the command --no-new-jobs. `try` asks a few at once.
 
 # Your defaults for the variables below: local.mk for every run, run.mk for one; neither is in git.
+THERE := $(.VARIABLES)
 -include local.mk
+OWN := $(filter-out THERE $(THERE),$(.VARIABLES))
 RUN ?= default
 # Make would run $(shell ...) inside a value, and RUN and PROVIDER become parts of file names.
 hash  := \#
@@ -15,7 +17,9 @@ named  = $(if $(findstring $$,$(value $1)),$(error $1 may not hold a dollar sign
   $(foreach c,$(UNFIT),$(if $(findstring $c,$($1)),$(error $1 may hold letters, digits, '.', '_' and '-' only)))\
   $(if $(filter 1,$(words $($1))),,$(error $1 must be one word)))
 $(call named,RUN)
+THERE := $(.VARIABLES)
 -include data/runs/$(RUN)/run.mk
+OWN += $(filter-out THERE $(THERE),$(.VARIABLES))
 PROVIDER ?= together
 $(call named,PROVIDER)
 VARIABLES := RUN PROVIDER TRANSCRIPTS ENCODING ERRORS VERBOSE WORKERS \
@@ -23,7 +27,13 @@ VARIABLES := RUN PROVIDER TRANSCRIPTS ENCODING ERRORS VERBOSE WORKERS \
              BUDGET SAMPLE EACH PRICE_IN PRICE_OUT QUEUE_TOKENS QUEUE_JOBS N ID JSON \
              WAIT POLL SETTLE RETRY REPLACE ADOPT PARTIAL STRICT BASE_URL KEY_ENV \
              LIVE_CONCURRENCY LIVE_RPM VLLM_COMMAND VLLM_ARGS LOCAL_MODEL LOCAL_CONTEXT
-$(foreach v,$(VARIABLES),$(if $(findstring $$,$(value $v)),$(error $v may not hold a dollar sign)))
+$(foreach v,$(VARIABLES) VENV,$(if $(findstring $$,$(value $v)),$(error $v may not hold a dollar sign)))
+# A name that nobody knows is a typing error: SAMPEL=5 would send everything.
+OWN += $(foreach v,$(.VARIABLES),$(if $(filter command,$(origin $v)),$v))
+OWN += $(foreach v,$(filter %_API_KEY,$(.VARIABLES)),$(if $(filter file override,$(origin $v)),$v))
+ODD := $(sort $(filter-out $(VARIABLES) VENV,$(OWN)))
+WHY := $(if $(ODD),$(shell python3 -I pipeline/variables.py $(foreach v,$(PROVIDER) $(ODD),'$(subst ','\'',$v)')))
+$(if $(ODD),$(if $(filter-out fine,$(or $(WHY),$(ODD))),$(error $(or $(WHY),no variable of this project: $(ODD)))))
 
 # Empty: the command's own default.  `python -m pipeline batch --help` explains each.
 TRANSCRIPTS ?=
@@ -69,7 +79,8 @@ VLLM_COMMAND ?=
 VLLM_ARGS   ?=
 LOCAL_MODEL ?=
 LOCAL_CONTEXT ?=
-export $(VARIABLES)
+# An empty one is not passed on: other programs read some of these names, and stumble over nothing where a number is.
+$(foreach v,$(VARIABLES),$(eval $(if $($v),export,unexport) $v))
 
 WORK      := data/runs/$(RUN)/$(PROVIDER)
 VENV      ?= .venv

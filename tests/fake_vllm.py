@@ -48,6 +48,7 @@ def answer(row: dict, model: str) -> dict:
 
 def main() -> None:
     args = OWN.parse_args()
+    int(os.environ.get("VERBOSE", "0"))  # as the real one does, which an empty one ends
     print(f"loading {args.model} …", flush=True)
     lines = Path(args.i).read_text("utf-8").split("\n")
     rows = [checked(line) for line in lines if line]

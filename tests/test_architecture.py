@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from pipeline.cli import main
+from pipeline.variables import NAMES
 from tests.conftest import PLUGINS, ROOT
 
 MODULES = sorted(path for room in ("pipeline", "providers", "schemas") for path in (ROOT / room).rglob("*.py"))
@@ -33,7 +34,7 @@ def test_imports_go_one_way(path):
         if path.parent.name != "cli" and path.name != "progress.py":
             assert "click" not in names
     if room == "providers":
-        allowed = ("pipeline.provider", "pipeline.hookspecs", "pipeline.errors")
+        allowed = ("pipeline.provider", "pipeline.hookspecs", "pipeline.errors", "pipeline.variables")
         of_pipeline = {name for name in names if name.startswith("pipeline.")}
         assert all(name.startswith(allowed) for name in of_pipeline), of_pipeline
 
@@ -52,6 +53,7 @@ def test_every_variable_of_the_makefile_is_in_the_readme_and_an_option():
     names = set(re.search(r"VARIABLES := ((?:.*\\\n)*.*)", makefile)[1].replace("\\\n", " ").split())
     options = {option.envvar for command in main.commands.values() for option in command.params}
     assert names - PLUGINS == options - {None}
+    assert names == set(NAMES)
     assert all(f"`{name}`" in readme for name in names)
 
 

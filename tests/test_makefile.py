@@ -261,6 +261,54 @@ def test_hostile_values_are_refused(name, value, make):
     assert not list(make.root.rglob("pwned"))
 
 
+@pytest.mark.parametrize(
+    ("typed", "right"),
+    [
+        ("SAMPEL", "SAMPLE"),
+        ("BUDGDET", "BUDGET"),
+        ("PROVDER", "PROVIDER"),
+        ("MODLE", "MODEL"),
+        ("RTRY", "RETRY"),
+        ("MAXTOKENS", "MAX_TOKENS"),
+        ("sample", "SAMPLE"),
+        ("TOGEHTER_BASE_URL", "TOGETHER_BASE_URL"),
+        ("BEDROCK_BUKET", "BEDROCK_BUCKET"),
+    ],
+)
+def test_a_mistyped_variable_is_refused_with_the_right_one(typed, right, make):
+    make.refused("submit", says=f"{typed} is no variable of this project; {right}?", **{typed: 1})
+    assert make.server.requests == [] and not (make.root / "data/runs").exists()
+
+
+@pytest.mark.parametrize("goal", ["submit", "results", "status", "help", "clean"])
+def test_every_goal_refuses_it_in_a_file_too(goal, make):
+    for path in (make.root / "local.mk", make.root / "data/runs/default/run.mk"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("WAIT = 1\nSAMPEL = 5\n")
+        make.refused(goal, says="SAMPEL is no variable of this project; SAMPLE?")
+        path.write_text("POLL = 1\nBEDROCK_BUCKET = x\nOPENAI_BASE_URL = x\n")
+    assert make(goal, "-n").returncode == 0
+    assert make.server.requests == []
+
+
+def test_names_of_variables_are_no_commands(make):
+    for name in ("a;touch", "a'b", "a`touch`", "a|b"):
+        make.refused("status", says="is no variable of this project", **{name: 1})
+
+
+def test_a_key_is_taken_from_the_environment_only(make):
+    make.refused("submit", says="OPENAI_API_KEY: a key comes from the environment only", OPENAI_API_KEY="k-typed")
+    (make.root / "local.mk").write_text("export TOGETHER_API_KEY = k-kept\n")
+    make.refused("submit", says="TOGETHER_API_KEY: a key comes from the environment only")
+    assert make.server.requests == []
+
+
+def test_an_empty_variable_reaches_no_program(make):
+    (make.root / "shown.mk").write_text("include Makefile\nshown:\n\t@env\n")
+    seen = make.ok("-f", "shown.mk", "shown", SAMPLE=2).stdout
+    assert "SAMPLE=2" in seen.split("\n") and "VERBOSE=" not in seen
+
+
 def test_spaces_and_quotes_in_values_arrive(make):
     folder = make.root / "it's my talks"
     folder.mkdir()

@@ -93,6 +93,7 @@ def outputs(provider, ref):
 
 def test_the_whole_way(command, make_batch, monkeypatch):
     monkeypatch.setenv("VLLM_ARGS", "--max-model-len 4096")
+    monkeypatch.setenv("VERBOSE", "")
     ws = Workspace.of("test", "vllm")
     make_batch("a", "b", "bad", workspace=ws)
     submit(ws, Vllm(), say=lambda text: None)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pipeline.errors import clean
+from pipeline.variables import NAMES
 from providers.job import Job, append, idle
 
 TAIL = 4096  # bytes of the log that are looked at
@@ -25,10 +26,16 @@ def start(job: Job, words: list[str], *locks: BinaryIO) -> None:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
+            env=environment(),
             start_new_session=True,
             pass_fds=[lock.fileno() for lock in locks],
         )
     job.write("process", {"pid": run.pid, "born": _born(run.pid)})
+
+
+def environment() -> dict[str, str]:
+    """Ours less the Makefile's variables: vLLM reads VERBOSE as a number, and warns of a VLLM_… that is not its."""
+    return {name: value for name, value in os.environ.items() if name not in NAMES}
 
 
 def end(job: Job, signal: int) -> None:

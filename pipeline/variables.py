@@ -1,0 +1,66 @@
+"""The variables of the Makefile, by name. A name that is none of them is a typing error, told before a goal runs.
+
+The Makefile asks with the system's Python, before anything is installed: only the standard library is used here.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+from pathlib import Path
+
+NAMES = tuple(
+    """
+    RUN PROVIDER TRANSCRIPTS ENCODING ERRORS VERBOSE WORKERS
+    MODEL PROMPT PROMPTS TEMPLATE ANSWER MAX_TOKENS TEMPERATURE TOP_P EXTRA CONTEXT LONG OVERLAP
+    BUDGET SAMPLE EACH PRICE_IN PRICE_OUT QUEUE_TOKENS QUEUE_JOBS N ID JSON
+    WAIT POLL SETTLE RETRY REPLACE ADOPT PARTIAL STRICT BASE_URL KEY_ENV
+    LIVE_CONCURRENCY LIVE_RPM VLLM_COMMAND VLLM_ARGS LOCAL_MODEL LOCAL_CONTEXT
+    """.split()  # noqa: SIM905
+)
+# What libraries, services and the workshop read: given to make, they reach them.
+OTHERS = tuple(
+    """
+    BEDROCK_BUCKET BEDROCK_ROLE_ARN AWS_REGION AWS_DEFAULT_REGION AWS_PROFILE AWS_ENDPOINT_URL AWS_CA_BUNDLE
+    HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY http_proxy https_proxy all_proxy no_proxy
+    SSL_CERT_FILE SSL_CERT_DIR TMPDIR VENV TRAPS PYTEST_ADDOPTS SHELL MAKEFLAGS
+    """.split()  # noqa: SIM905
+)
+SECRET = re.compile(r".*(KEY|SECRET|TOKEN|PASSWORD)(_ID)?\Z", re.I)
+
+
+# Names of providers: the entry points of this project, and the rows of a person's own.
+PROVIDERS = {"setup.cfg": r"^    ([\w-]+) = providers\.", "services.yaml": r"^([\w-]+):"}
+
+
+def unknown(provider: str, names: list[str]) -> Iterator[str]:
+    """A sentence for each name that nobody reads; `OPENAI_BASE_URL` is read by the provider `openai`."""
+    known = [*NAMES, *OTHERS, *map(_address, [provider, *_providers()])]
+    for name in names:
+        if name not in known:
+            yield _sentence(name, known)
+
+
+def _providers() -> Iterable[str]:
+    for path, name in PROVIDERS.items():
+        if Path(path).is_file():
+            yield from re.findall(name, Path(path).read_text("utf-8", "replace"), re.M)
+
+
+def _address(provider: str) -> str:
+    return re.sub("[^A-Z0-9]", "_", provider.upper()) + "_BASE_URL"
+
+
+def _sentence(name: str, known: list[str]) -> str:
+    shown = name if name.isprintable() else repr(name)
+    if SECRET.fullmatch(name):
+        return f"{shown}: a key comes from the environment only, as others can read what is typed or kept in a file"
+    if near := get_close_matches(name.upper().replace("-", "_"), known, 1):
+        return f"{shown} is no variable of this project; {near[0]}?"
+    return f"{shown} is no variable of this project; README.md lists them. One of a plugin's own is to be exported"
+
+
+if __name__ == "__main__":
+    print("; ".join(unknown(sys.argv[1], sys.argv[2:])) or "fine")
