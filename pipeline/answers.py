@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
+from pipeline import shards
 from pipeline.errors import DamagedError
 from pipeline.ledger import Kind, Ledger, Receipt, identity
 from pipeline.prompts import load
@@ -66,6 +67,10 @@ class Answers:
         self._places = _places(ledger, self._receipts, provider, self._reader, say)
         self._outputs = [_open(ledger, receipt, stack) for receipt in self._receipts]
         self._alike: dict[bytes, int] | None = None  # by content; made when it is needed, as most runs need none
+
+    def line(self, request: dict[str, Any]) -> bytes:
+        """The line of a request of the batch."""
+        return shards.line(self._ledger, self._provider, request)
 
     def find(self, line: bytes, kind: Kind) -> tuple[Receipt, Result | None] | None:
         """The receipt that has the request, and its result if an output has one; None if it was never sent."""

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 import orjson
 
 import schemas
-from pipeline import custom_id
+from pipeline import custom_id, shards
 from pipeline.errors import InputError, TooLong
 from pipeline.files import atomic, escape
 from pipeline.ids import Ids
+from pipeline.kept import Kept
+from pipeline.ledger import Ledger
 from pipeline.long import OVERLAP, pieces
+from pipeline.made import Made, made, reading, source
 from pipeline.notices import Notices
 from pipeline.prompt import Prompt
 from pipeline.prompts import Prompts
@@ -24,6 +28,7 @@ from pipeline.workspace import Workspace
 CARRIED = ("title", "show", "published", "metadata")  # what results take over from the transcript
 ASKED = ("episode", "language", "duration", "speakers")  # what a request that combines answers may need besides
 LONGER = "ask with LONG=split, LONG=truncate or a smaller MAX_TOKENS"
+Pair = tuple[dict[str, Any], dict[str, Any]]  # a request, and its row of the index
 SUFFIX = len(".r2p0001")  # what a custom_id of a part has behind it, at most
 
 
@@ -37,18 +42,19 @@ def batch(
 ) -> int:
     """Write batch.jsonl, and index.jsonl beside it: what each request is of. Returns how many there are.
 
-    `overlap` is how many tokens a part of a long transcript repeats of the one before. Raises InputError with all
-    faults of transcripts.jsonl, those that are too long among them, and publishes nothing then.
+    What was sent stands as it was sent, if it was made from the same; all else is made anew. `overlap` is how many
+    tokens a part of a long transcript repeats of the one before. Raises InputError with all faults of
+    transcripts.jsonl, those that are too long among them, and publishes nothing then.
     """
     if not ws.transcripts.exists():
         raise InputError(f"{ws.transcripts}: no such file; run `make transcripts TRANSCRIPTS=…`")
     faults, notices, seen, count, several = Faults(), Notices(say, verbose), Ids(), 0, Prompts(tuple(asked))
-    refused = False
+    refused, sent = False, Kept(Ledger(ws))
     with atomic(ws.batch) as requests, atomic(ws.index) as index:
         for number, transcript in records(ws.transcripts, "transcript", faults):
             where = f"{ws.transcripts}:{number}"
             try:
-                made = list(_requests(transcript, several, provider, overlap))
+                made = list(_requests(transcript, several, provider, overlap, sent))
             except TooLong as error:
                 refused = True
                 faults.add(where, f"{transcript['id']!r}: {error}")
@@ -72,27 +78,50 @@ def batch(
 
 
 def _requests(
-    transcript: dict[str, Any], asked: Prompts, provider: Provider, overlap: int
-) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    transcript: dict[str, Any], asked: Prompts, provider: Provider, overlap: int, before: Kept
+) -> Iterator[Pair]:
     """The requests of one transcript, each with its row of the index. Raises TooLong."""
+    origin = source(transcript), reading(transcript)
     for prompt in asked:
-        made = pieces(prompt, transcript, Window.of(provider, prompt), overlap)
-        split = len(made) > 1
-        suffix = asked.suffix(prompt)
-        stem = custom_id.stem(transcript["id"], custom_id.MOST - len(suffix and f".{suffix}") - split * SUFFIX)
-        whole = custom_id.custom_id(stem, suffix)
-        for body, part in made:
-            name = custom_id.custom_id(whole, f"p{part['number']:02d}") if split else whole
-            yield {"custom_id": name, "body": body}, _carried(name, whole, transcript, prompt.name, part)
+        now, suffix = made(prompt, *origin, overlap), asked.suffix(prompt)
+        sent = before.find(transcript["id"], suffix, now, prompt)
+        try:
+            pairs = list(_built(transcript, prompt, suffix, provider, now))
+        except TooLong:
+            if not sent:
+                raise
+            pairs = []
+        lines = [before.line(one) for one in sent]
+        if lines != [shards.encode(provider, request) for request, _ in pairs]:
+            pairs = [(before.request(one), {}) for one in sent] or pairs
+        yield from ((pair[0], one.carried) for pair, one in zip(pairs, sent, strict=True)) if sent else pairs
 
 
-def _carried(
-    name: str, whole: str, transcript: dict[str, Any], prompt: str, part: dict[str, Any] | None
-) -> dict[str, Any]:
+def _built(
+    transcript: dict[str, Any], prompt: Prompt, suffix: str, provider: Provider, now: Made
+) -> Iterator[Pair]:
+    """The requests of one transcript and prompt, as they are made today."""
+    made = pieces(prompt, transcript, Window.of(provider, prompt), now.overlap)
+    split = len(made) > 1
+    stem = custom_id.stem(transcript["id"], custom_id.MOST - len(suffix and f".{suffix}") - split * SUFFIX)
+    whole = custom_id.custom_id(stem, suffix)
+    for body, part in made:
+        name = custom_id.custom_id(whole, f"p{part['number']:02d}") if split else whole
+        about = {
+            "id": transcript["id"],
+            "custom_id": name,
+            "whole": whole,
+            "prompt": prompt.name or None,
+            "part": part,
+        }
+        yield {"custom_id": name, "body": body}, _carried(about, transcript, now)
+
+
+def _carried(about: Mapping[str, Any], transcript: dict[str, Any], now: Made) -> dict[str, Any]:
     """A row of the index. `whole` is the custom_id of its result: parts have one in common."""
-    row = {"id": transcript["id"], "custom_id": name, "whole": whole, "prompt": prompt or None, "part": part}
-    row |= {key: transcript.get(key) for key in CARRIED}
-    return row | {key: transcript[key] for key in ASKED if key in transcript} if part else row
+    now = now if about["part"] else replace(now, overlap=None)
+    row = {**about, "made": asdict(now), **{key: transcript.get(key) for key in CARRIED}}
+    return row | {key: transcript[key] for key in ASKED if key in transcript} if about["part"] else row
 
 
 def _cut(part: Mapping[str, Any]) -> str:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from itertools import count
 from typing import Any, BinaryIO
 
 import orjson
 
 from pipeline.files import escape
+from pipeline.kept import Kept
+from pipeline.ledger import Ledger
+from pipeline.made import made
 from pipeline.rounds import Said, combining
 from pipeline.rows import Rows
 from pipeline.window import Window
 
 Row = dict[str, Any]
+Asked = tuple[dict[str, Any], Row]  # a request of a round, and its row
 Pair = tuple[dict[str, Any], Mapping[str, Any]]  # a request of the batch, and its row of the index
 
 # What `parts` keep of a part's own row.
@@ -28,8 +33,12 @@ class Combiner:
     `unsent` counts the others, and `waiting` the results that wait for them.
     """
 
-    def __init__(self, rows: Rows, out: BinaryIO) -> None:
-        self._rows, self._out, self.unsent, self.waiting = rows, out, 0, 0
+    def __init__(self, rows: Rows, out: BinaryIO, ledger: Ledger) -> None:
+        self._rows, self._out, self._ledger, self.unsent, self.waiting = rows, out, ledger, 0, 0
+
+    @cached_property
+    def _before(self) -> Kept:
+        return Kept(self._ledger)
 
     def row(self, pairs: Sequence[Pair]) -> Row:
         """The row of one transcript and prompt. `pairs` are its requests in the batch."""
@@ -42,34 +51,45 @@ class Combiner:
         return whole | {"parts": kept}
 
     def _whole(self, carried: Mapping[str, Any], parts: list[Row], rows: list[Row]) -> Row:
-        """The row of the last request that can be made; its cost is that of all."""
+        """The row of the last request that can be made, or that was sent in other words; its cost is of all."""
         whole, cost = carried["whole"], [row["cost"] for row in rows]
+        prompt = self._rows.prompts.of(whole)
+        row, asked = self._combined(carried, parts, rows)
+        if row["outcome"] == "unsent":
+            sent = self._before.combined(carried["id"], whole, made(prompt), prompt)
+            asked = [self._asked(self._before.request(one), carried) for one in sent] or asked
+            row = asked[-1][1] if sent else row
+        for request, one in asked:
+            self._out.write(escape(orjson.dumps(request)) + b"\n")
+            self.unsent += one["outcome"] == "unsent"
+            cost.append(one["cost"])
+        self.waiting += row["outcome"] == "unsent" and row["error"]["message"].endswith(LATER)
+        return row | {"custom_id": whole, "cost": None if None in cost else round(sum(cost), 9)}
+
+    def _combined(self, carried: Mapping[str, Any], parts: list[Row], rows: list[Row]) -> tuple[Row, list[Asked]]:
+        """The last row that can be made of rounds, and their requests, each with its row."""
+        whole, asked = carried["whole"], []
         prompt = self._rows.prompts.of(whole)
         window = Window.of(self._rows.provider, prompt)
         said = [Said(p["number"], p["number"], p["of"], p["start"], p["end"]) for p in parts]
         for number in count(2):
             if bad := _first_bad(rows):
-                row = _blamed(bad, said[rows.index(bad)])
-                break
+                return _blamed(bad, said[rows.index(bad)]), asked
             answered = [replace(one, text=_words(row)) for one, row in zip(said, rows, strict=True)]
-            made = combining(prompt, carried, answered, window, whole, number)
+            round = combining(prompt, carried, answered, window, whole, number)
             before = {one.first: row for one, row in zip(said, rows, strict=True)}
-            said = [to for _, to in made]
-            rows = [self._sent(request, carried) if request else before[to.first] for request, to in made]
-            cost += [row["cost"] for (request, _), row in zip(made, rows, strict=True) if request]
+            said = [to for _, to in round]
+            new = {to.first: self._asked(request, carried) for request, to in round if request}
+            asked += new.values()
+            rows = [new[to.first][1] if to.first in new else before[to.first] for to in said]
             if len(rows) == 1:
-                (row,) = rows
-                break
-        self.waiting += row["outcome"] == "unsent" and row["error"]["message"].endswith(LATER)
-        return row | {"custom_id": whole, "cost": None if None in cost else round(sum(cost), 9)}
+                return rows[0], asked
+        raise AssertionError("each round has fewer answers than the last")
 
-    def _sent(self, request: dict[str, Any], carried: Mapping[str, Any]) -> Row:
-        self._out.write(escape(orjson.dumps(request)) + b"\n")
+    def _asked(self, request: dict[str, Any], carried: Mapping[str, Any]) -> Asked:
         row = self._rows.row(request, carried, later=True)
-        if row["outcome"] != "unsent":
-            return row
-        self.unsent += 1
-        return row | {"error": {"message": LATER, "code": None}}
+        later = {"error": {"message": LATER, "code": None}} if row["outcome"] == "unsent" else {}
+        return request, row | later
 
 
 def _words(row: Row) -> str:

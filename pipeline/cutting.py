@@ -8,18 +8,19 @@ from itertools import tee
 from math import ceil
 from typing import Any
 
-from pipeline import room, shards
+import orjson
+
+from pipeline import kept, room, shards
 from pipeline.cost import Calibration, upper
 from pipeline.errors import InputError
 from pipeline.ledger import Kind, Ledger, Receipt, identity
 from pipeline.pool import cores
-from pipeline.prompts import load
+from pipeline.prompts import Prompts, load
 from pipeline.provider import Limits, Provider
 from pipeline.shards import NONE, Counted
 from pipeline.survey import Key, Survey, requests
 from pipeline.tokens import count, tokenizer
 from pipeline.validate import Faults
-from pipeline.workspace import Workspace
 
 
 def cut(
@@ -33,9 +34,7 @@ def cut(
     }
     planned = []
     for kind, keys in todo.items():
-        lines = (
-            _fitting(one, limits[kind], provider) for one in counted(ledger.ws, provider, kind.model, keys, of)
-        )
+        lines = (_fitting(one, limits[kind], provider) for one in counted(ledger, provider, kind.model, keys, of))
         planned.extend(shards.write(ledger, provider.name, lines, limits[kind], kind))
     return planned
 
@@ -52,7 +51,7 @@ def by_kind(pending: Mapping[bytes, Kind], keys: Iterable[bytes]) -> dict[Kind, 
 def described(ledger: Ledger, provider: Provider, receipt: Receipt) -> Receipt:
     """The receipt with its kind and tokens, from the batch: one that is older, or was lost, lacks them."""
     lines = {identity(line) for line in ledger.lines(receipt)}
-    pairs = [(r, line) for _, r, line in requests(ledger.ws, provider, Faults()) if identity(line) in lines]
+    pairs = [(r, line) for _, r, line, _ in requests(ledger, provider, Faults()) if identity(line) in lines]
     asked = [request for request, _ in pairs]
     prompts = load(ledger.ws)
     kinds = {Kind(request["body"]["model"], prompts.of(request["custom_id"]).name) for request in asked}
@@ -73,19 +72,29 @@ def _fitting(one: Counted, limits: Limits, provider: Provider) -> Counted:
     return one
 
 
-def counted(ws: Workspace, provider: Provider, model: str, todo: set[bytes], of: Key) -> Iterator[Counted]:
+def counted(ledger: Ledger, provider: Provider, model: str, todo: set[bytes], of: Key) -> Iterator[Counted]:
     """The line of each request to send, with its tokens; of several that ask the same, the first."""
-    ones, others = tee(_first(ws, provider, model, set(todo), of))
-    counts = count((body for body, _ in ones), model, cores())
-    margin = tokenizer(model).margin
-    for (body, line), tokens in zip(others, counts, strict=True):
-        yield Counted(line, tokens, body["max_tokens"], ceil(upper(tokens, margin, Calibration())))
+    ones, others = tee(_first(ledger, provider, model, set(todo), of))
+    counts = count((request["body"] for request, _, _ in ones), model, cores())
+    margin, prompts = tokenizer(model).margin, load(ledger.ws)
+    for (request, line, row), tokens in zip(others, counts, strict=True):
+        most, made = ceil(upper(tokens, margin, Calibration())), _made(request["custom_id"], row, prompts)
+        yield Counted(line, tokens, request["body"]["max_tokens"], most, made)
 
 
 def _first(
-    ws: Workspace, provider: Provider, model: str, left: set[bytes], of: Key
-) -> Iterator[tuple[dict[str, Any], bytes]]:
-    for _, request, line in requests(ws, provider, Faults()):
+    ledger: Ledger, provider: Provider, model: str, left: set[bytes], of: Key
+) -> Iterator[tuple[dict[str, Any], bytes, bytes]]:
+    for _, request, line, row in requests(ledger, provider, Faults()):
         if request["body"]["model"] == model and (asked := of(line, model)) in left:
             left.remove(asked)
-            yield request["body"], line
+            yield request, line, row
+
+
+def _made(custom_id: str, row: bytes, prompts: Prompts) -> dict[str, Any]:
+    """What a request was made from: as its row of the index says (an older one does not: {}), or its prompt, if it
+    combines answers."""
+    if row:
+        carried = orjson.loads(row)
+        return carried if "made" in carried else {}
+    return kept.combining(custom_id, prompts)

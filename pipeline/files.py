@@ -25,16 +25,24 @@ ESCAPED = {"\u2028".encode(): b"\\u2028", "\u2029".encode(): b"\\u2029", "\u0085
 @contextmanager
 def atomic(path: Path) -> Iterator[BinaryIO]:
     """A stream to a file that appears, whole and durable, only when the block ends well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     try:
-        with part.open("wb", buffering=BUFFER) as stream:
+        with durable(part) as stream:
             yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
         publish(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def durable(path: Path) -> Iterator[BinaryIO]:
+    """A stream to a file that is on disk when the block has ended; for one that is to be published under a name
+    which is known only then."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb", buffering=BUFFER) as stream:
+        yield stream
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 def publish(part: Path, path: Path) -> None:

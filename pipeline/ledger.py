@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import orjson
 
@@ -96,6 +96,7 @@ class Ledger:
     def __init__(self, ws: Workspace) -> None:
         self.ws = ws
         self.receipts = {path.stem: _read(path) for path in sorted(ws.jobs.glob("[0-9]*.json"))}
+        self._open: tuple[str, BinaryIO] | None = None  # the shard that was looked into last
 
     def __iter__(self) -> Iterator[Receipt]:
         return iter([receipt for receipt in self.receipts.values() if not receipt.dropped])
@@ -122,6 +123,20 @@ class Ledger:
 
     def output(self, receipt: Receipt) -> Path:
         return self.ws.outputs / f"{receipt.shard}.jsonl"
+
+    def made(self, receipt: Receipt) -> Path:
+        """What its lines were made from: a row for each."""
+        return self.ws.made / f"{receipt.shard}.jsonl"
+
+    def at(self, shard: str, at: int) -> bytes:
+        """The line that begins at this byte of a shard. Raises DamagedError if the shard is gone."""
+        if self._open is None or self._open[0] != shard:
+            path = self.ws.shards / f"{shard}.jsonl"
+            if not path.exists():
+                raise DamagedError(f"{path} is missing, and what was sent with it; restore the file")
+            self._open = shard, path.open("rb")
+        self._open[1].seek(at)
+        return self._open[1].readline().rstrip(b"\n")
 
     def lines(self, receipt: Receipt) -> Iterator[bytes]:
         """The lines of the shard as they were sent. Raises DamagedError if they are not."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from pipeline.errors import TooLong
+from pipeline.made import OVERLAP
 from pipeline.parts import Part, beginning, cut
 from pipeline.prompt import Prompt
 from pipeline.timed import Moments, moments, when
@@ -13,7 +14,6 @@ from pipeline.window import Window
 from pipeline.words import span
 
 CUT = "This is the beginning of a longer transcript; the rest is left out."
-OVERLAP = 200  # tokens
 
 # A request's body; and of which part of a transcript it is, None if of all.
 Piece = tuple[dict[str, Any], dict[str, Any] | None]

@@ -121,7 +121,7 @@ def _part(
     limits, window = asked.bounds.limits(provider, model), size(provider, model, context)
     part = Part(*kind, tariff.price(model), limits, tokenizer(model), calibration(ledger, kind))
     cutter = shards.Cutter(shards.level(limits, len(keys), provider.name))
-    for one in counted(ledger.ws, provider, model, keys, key(provider, asked.each)):
+    for one in counted(ledger, provider, model, keys, key(provider, asked.each)):
         part.add(provider.custom_id(one.line), one, window)
         part.shards = cutter.number(one) + 1
     return part

@@ -10,6 +10,7 @@ import orjson
 
 from pipeline import prompt_file, shards
 from pipeline.errors import InputError, clean
+from pipeline.ledger import Ledger
 from pipeline.provider import Provider
 from pipeline.results import indexed
 from pipeline.tokens import count
@@ -22,7 +23,7 @@ def preview(ws: Workspace, provider: Provider, wanted: str, as_json: bool) -> It
     Raises InputError if there is none.
     """
     request = _request(ws, wanted)
-    line = shards.encode(provider, request)
+    line = shards.line(Ledger(ws), provider, request)
     if as_json:
         yield line.decode()
         return

@@ -49,6 +49,7 @@ class Prompt:
     cache: bool = False  # mark what all requests begin with, for a service that keeps it only then
     shots: tuple[Mapping[str, str], ...] = ()  # examples: {"user", "assistant"}
     name: str = ""  # of its file
+    given: tuple[str, ...] = ()  # of model, max_tokens and window those that a person says; the others are defaults
     window: int | None = None  # tokens of the model; None: not known
     long: str = "refuse"  # what is done with a transcript that does not fit it: LONG
     combine: str = COMBINE  # what is added to the system prompt where answers to parts are combined
@@ -116,7 +117,8 @@ def prompt(
     """What the variables and the prompt file say together; a variable comes first. Raises InputError."""
     file = prompt_file.load(prompt_file.named(path)) if path else prompt_file.PromptFile("")
     front = file.fields
-    model = model or front.get("model") or default_model
+    chosen = model or front.get("model")
+    model = chosen or default_model
     if not model:
         raise InputError("the provider has no default model; name one: `make batch MODEL=…`")
     said = {name: front[name] for name in ("temperature", "top_p") if name in front}
@@ -129,11 +131,13 @@ def prompt(
     if structured and "response_format" in said:
         raise InputError("EXTRA may not set response_format beside ANSWER, which does")
     most = max_tokens or front.get("max_tokens", MAX_TOKENS)
+    given = [("model", chosen), ("max_tokens", max_tokens or "max_tokens" in front)]
     shots = tuple(front.get("shots", ()))
     name, combine = stem(Path(path).stem, MOST_NAME) if path else "", front.get("combine", COMBINE)
     made = Prompt(
         model, file.system, text, most, said, where, line, structured,
         cache=bool(front.get("cache")), shots=shots, name=name, combine=combine,
+        given=tuple(field for field, said in given if said),
     )  # fmt: skip
     made.fill  # noqa: B018 (a template that is none is said here)
     return made

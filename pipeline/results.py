@@ -41,7 +41,7 @@ def merge(
     with ExitStack() as stack:
         out, round = stack.enter_context(atomic(ws.results)), stack.enter_context(atomic(ws.round))
         rows = Rows(provider, tariff, Answers(ledger, provider, say, stack), prompts, unsent)
-        combiner = Combiner(rows, round)
+        combiner = Combiner(rows, round, ledger)
         for _, group in groupby(indexed(ws), key=lambda pair: pair[1]["whole"]):
             row = combiner.row(list(group))
             _count(counts, row)

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline import shards
 from pipeline.answers import Answers
 from pipeline.batch import CARRIED
 from pipeline.cost import Tariff, billed, cost, used
@@ -41,7 +40,7 @@ class Rows:
         Raises IncompleteError for one that was never sent.
         """
         model, name = request["body"]["model"], request["custom_id"]
-        line = shards.encode(self.provider, request)
+        line = self.answers.line(request)
         found = self.answers.find(line, Kind(model, self.prompts.of(name).name))
         if not (found or self.unsent or later):
             raise IncompleteError("requests of the batch were never submitted; run `make submit` to send them")

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import inspect
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from pipeline.files import atomic, lock
+from pipeline.provider import Provider
 from pipeline.transcripts.paths import sources
 from pipeline.workspace import Workspace
 
@@ -23,6 +27,16 @@ def settings(ws: Workspace, reading: Reading, asking: dict[str, object], inputs:
     with lock(ws.lock, "settings"):
         _write(ws.inputs, {**vars(reading), "files": files.hexdigest()})
         _write(ws.settings, asking)
+
+
+def code(plugin: Provider) -> str:
+    """A hash of the code that makes requests: other code makes the batch anew, and keeps what was sent."""
+    own = Path(__file__).parent.parent
+    paths = [*sorted((own / "pipeline").rglob("*.py")), *sorted((own / "providers").rglob("*.py"))]
+    whole = hashlib.sha256()
+    for path in [*paths, inspect.getfile(type(plugin))]:
+        whole.update(Path(path).read_bytes())
+    return whole.hexdigest()
 
 
 def _write(path: Path, values: dict[str, object]) -> None:
@@ -61,10 +75,19 @@ class Reading:
 
 
 def _last(ws: Workspace) -> Reading:
-    if not ws.inputs.exists():
-        return Reading()
-    pairs = (line.partition(" ") for line in ws.inputs.read_text("utf-8", "surrogateescape").split("\n"))
-    return Reading(**{name: ast.literal_eval(value) for name, _, value in pairs if name in Reading.__annotations__})
+    return Reading(**{name: value for name, value in stamped(ws.inputs).items() if name in Reading.__annotations__})
+
+
+def stamped(path: Path) -> dict[str, Any]:
+    """The values in a stamp, but for those that stand for files."""
+    if not path.exists():
+        return {}
+    values = {}
+    for line in path.read_text("utf-8", "surrogateescape").split("\n"):
+        name, _, value = line.partition(" ")
+        with suppress(ValueError, SyntaxError):
+            values[name] = ast.literal_eval(value)
+    return values
 
 
 def _stamp(path: Path) -> str:

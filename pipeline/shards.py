@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import groupby
 from operator import add
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import orjson
 
 from pipeline.errors import InputError
-from pipeline.files import BUFFER, atomic, escape, publish
+from pipeline.files import BUFFER, durable, escape, publish
 from pipeline.ledger import Kind, Ledger, Receipt
 from pipeline.provider import Limits, Provider
 
@@ -21,17 +23,24 @@ def encode(provider: Provider, request: dict) -> bytes:
     return escape(provider.encode(request))
 
 
+def line(ledger: Ledger, provider: Provider, request: dict) -> bytes:
+    """The line of a request of the batch: as it was sent, if that was in other words than today's."""
+    return ledger.at(**request["sent"]) if "sent" in request else encode(provider, request)
+
+
 NONE = {"input": 0, "longest": 0, "output": 0, "marked": 0}  # tokens of a receipt; changed by nobody
 MARK = b'"cache_control"'  # of a prefix that is to be kept for the next request; in a text it has backslashes
 
 
 class Counted(NamedTuple):
-    """A line to send: tokens of its prompt as we count them, at most of its answer, and at most of its prompt."""
+    """A line to send: tokens of its prompt as we count them, at most of its answer, and at most of its prompt; and
+    the row that says what it was made from."""
 
     line: bytes
     prompt: int = 0
     answer: int = 0
     most: int = 0
+    row: Mapping[str, Any] = {}
 
 
 class Cutter:
@@ -83,15 +92,22 @@ def write(ledger: Ledger, provider: str, lines: Iterable[Counted], limits: Limit
 
 
 def _write(ledger: Ledger, provider: str, lines: Iterable[Counted], kind: Kind) -> Receipt:
-    whole, count, size = hashlib.sha256(), 0, 0
+    whole, count, size, known = hashlib.sha256(), 0, 0, True
     tokens = NONE
-    draft = ledger.ws.shards / "draft"  # the name holds the hash, which is known at the end
-    with atomic(draft) as stream:
-        for line, prompt, answer, _ in lines:
+    draft, rows = (
+        ledger.ws.shards / ".draft",
+        ledger.ws.made / ".draft",
+    )  # the name holds the hash, known at the end
+    with durable(draft) as stream, durable(rows) as made:
+        for line, prompt, answer, _, row in lines:
+            known = known and bool(row)
             stream.write(line + b"\n")
+            made.write(orjson.dumps({**row, "at": size}) + b"\n")
             whole.update(line + b"\n")
             count, size, tokens = count + 1, size + len(line) + 1, tally(tokens, line, prompt, answer)
     name = f"{ledger.next_number():04d}-{whole.hexdigest()[:8]}"
+    if known:  # before its shard, so that a crash leaves no shard without
+        publish(rows, ledger.ws.made / f"{name}.jsonl")
     publish(draft, ledger.ws.shards / f"{name}.jsonl")
     return ledger.save(Receipt(name, provider, count, size, whole.hexdigest(), *kind, tokens=tokens))
 

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache, partial
+from io import BytesIO
 from itertools import chain, count, islice
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,7 @@ def survey(
     candidates: list[tuple[str, bytes]] = []  # that replace what was sent
     groups: dict[str, list[tuple[int, bytes]]] = defaultdict(list)  # by transcript
     firsts: dict[bytes, str] = {}  # custom_ids of pending requests that may be named
-    for path, name, kind, line in _checked(ledger.ws, provider):
+    for path, name, kind, line in _checked(ledger, provider):
         found.total += 1
         found.model = found.model or kind.model
         if sample:
@@ -150,10 +151,11 @@ def spread(total: int) -> Iterator[int]:
             yield at
 
 
-def _checked(ws: Workspace, provider: Provider) -> Iterator[tuple[Path, str, Kind, bytes]]:
+def _checked(ledger: Ledger, provider: Provider) -> Iterator[tuple[Path, str, Kind, bytes]]:
     """File, custom_id, kind and line of each request. Raises InputError for all faults at the end."""
-    faults, seen, prompts = Faults(), {}, load(ws)
-    for where, request, line in requests(ws, provider, faults):
+    faults, seen, ws = Faults(), {}, ledger.ws
+    prompts = load(ws)
+    for where, request, line, _ in requests(ledger, provider, faults):
         name = request["custom_id"]
         if name in seen:
             faults.add(_place(where), f"$.custom_id: {name!r} is also on line {seen[name]}")
@@ -169,34 +171,43 @@ def _kind(model: str, prompt: str) -> Kind:
     return Kind(model, prompt)  # one for all requests of the kind
 
 
-def requests(ws: Workspace, provider: Provider, faults: Faults) -> Iterator[tuple[Where, Any, bytes]]:
-    """Place, request and encoded line of each request of the batch, and of the round that combines its answers.
+def requests(ledger: Ledger, provider: Provider, faults: Faults) -> Iterator[tuple[Where, Any, bytes, bytes]]:
+    """Place, request, line and row of the index of each request of the batch, and of the round that combines its
+    answers, which has no index.
 
-    What cannot be sent is a fault.
+    What cannot be sent is a fault; what was sent can be.
     """
     limits: dict[str, Limits] = {}
-    if not ws.batch.exists():
-        raise InputError(f"{ws.batch}: no such file; run `make batch`")
-    for path, number, request in _records(ws, faults):
+    if not ledger.ws.batch.exists():
+        raise InputError(f"{ledger.ws.batch}: no such file; run `make batch`")
+    for path, number, request, row in _records(ledger.ws, faults):
         model = request["body"]["model"]
         if model not in limits:
             limits[model] = provider.limits(model)
         try:
-            line = shards.encode(provider, request)
-            why = shards.fits(line, limits[model])
+            line = shards.line(ledger, provider, request)
+            why = None if "sent" in request else shards.fits(line, limits[model])
         except Unencodable as error:
             why = f"{provider.name} cannot send this: {error}"
         if why:
             faults.add(_place((path, number)), f"$.custom_id {request['custom_id']!r}: {why}")
         else:
-            yield (path, number), request, line
+            yield (path, number), request, line, row
 
 
-def _records(ws: Workspace, faults: Faults) -> Iterator[tuple[Path, int, Any]]:
-    for path in filter(Path.exists, (ws.batch, ws.round)):
-        with path.open("rb", buffering=BUFFER) as stream:
-            for number, request in parse(stream, path, "request", faults):
-                yield path, number, request
+def _records(ws: Workspace, faults: Faults) -> Iterator[tuple[Path, int, Any, bytes]]:
+    with ws.index.open("rb", buffering=BUFFER) if ws.index.exists() else BytesIO() as index:
+        rows = enumerate(index, 1)
+        for path in filter(Path.exists, (ws.batch, ws.round)):
+            with path.open("rb", buffering=BUFFER) as stream:
+                for number, request in parse(stream, path, "request", faults):
+                    beside = path == ws.batch
+                    yield (
+                        path,
+                        number,
+                        request,
+                        next((row for at, row in rows if at == number), b"") if beside else b"",
+                    )
 
 
 def _place(where: Where) -> str:

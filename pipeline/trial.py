@@ -18,6 +18,7 @@ from pipeline.cost import Calibration, Tariff, full, upper, used
 from pipeline.custom_id import transcript
 from pipeline.errors import InputError, ProviderError, Rejected, SpendError, clean
 from pipeline.files import append
+from pipeline.ledger import Ledger
 from pipeline.prompts import Prompts, load
 from pipeline.provider import Price, Provider, Result
 from pipeline.results import indexed
@@ -90,7 +91,8 @@ def trial(
 ) -> Iterator[Try]:
     """Ask what was not tried before, one after the other. Raises SpendError before the first is sent."""
     kept, prompts = _kept(ws, provider), load(ws)
-    lines = [shards.encode(provider, request) for request, _ in pairs]
+    ledger = Ledger(ws)
+    lines = [shards.line(ledger, provider, request) for request, _ in pairs]
     keys = [asking(provider, line, r["body"]["model"]).hex() for (r, _), line in zip(pairs, lines, strict=True)]
     fresh = [request for (request, _), key in zip(pairs, keys, strict=True) if key not in kept]
     _afford(most(fresh, tariff), budget)

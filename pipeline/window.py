@@ -85,7 +85,11 @@ class Shares:
 
 def windowed(prompts: Sequence[Prompt], provider: Provider, given: int | None, long: str) -> list[Prompt]:
     """The prompts with the windows of their models, and LONG. Raises InputError where that needs one not known."""
-    made = [replace(prompt, window=size(provider, prompt.model, given), long=long) for prompt in prompts]
+    said = ("window",) if given else ()
+    made = [
+        replace(prompt, window=size(provider, prompt.model, given), long=long, given=(*prompt.given, *said))
+        for prompt in prompts
+    ]
     for prompt in made:
         if long != "refuse" and prompt.window is None:
             raise InputError(f"LONG={long} needs the window of {prompt.model}, in tokens; give it: CONTEXT=131072")

@@ -14,7 +14,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 @dataclass(frozen=True)
 class Workspace:
-    """`data/runs/<RUN>/<PROVIDER>`. Shards, jobs and outputs are paid for; the rest is free to rebuild."""
+    """`data/runs/<RUN>/<PROVIDER>`. Shards, made, jobs and outputs are of what was paid, the rest is free."""
 
     run: str
     provider: str
@@ -42,6 +42,7 @@ class Workspace:
     results = property(lambda self: self.root / "results.jsonl")
     table = property(lambda self: self.root / "results.csv")
     shards = property(lambda self: self.root / "shards")
+    made = property(lambda self: self.root / "made")
     jobs = property(lambda self: self.root / "jobs")
     outputs = property(lambda self: self.root / "outputs")
     tries = property(lambda self: self.root / "tries.jsonl")

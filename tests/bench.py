@@ -99,7 +99,7 @@ def ended() -> None:
     ws, provider = Workspace.of("default", "together"), Together()
     ledger = Ledger(ws)
     todo = set(survey(ledger, provider).pending)
-    lines = counted(ws, provider, "m", todo, key(provider, False))
+    lines = counted(ledger, provider, "m", todo, key(provider, False))
     for receipt in shards.write(ledger, "together", lines, provider.limits("m"), Kind("m")):
         rows = [answer(json.loads(line)["custom_id"]) for line in ledger.lines(receipt)]
         random.Random(1).shuffle(rows)

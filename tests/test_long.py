@@ -54,7 +54,7 @@ class Long(Run):
     """A run of long transcripts: each answer names the turns that its request has."""
 
     def batch(self, talks, how="split", overlap=40, most=60, window=1500, **prompt):
-        asked = Prompt(MODEL, "Be brief.", max_tokens=most, window=window, long=how, **prompt)
+        asked = Prompt(MODEL, "Be brief.", max_tokens=most, window=window, long=how, given=("window",), **prompt)
         return batched(self.ws, [write_jsonl(self.folder / "t.jsonl", talks)], asked, overlap)
 
 

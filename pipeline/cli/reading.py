@@ -25,17 +25,20 @@ def settings(
 ) -> None:
     """Stamp the variables and inputs for Make (free)."""
     from pipeline import plugins
+    from pipeline.older import remember
     from pipeline.prompt_file import load, named
-    from pipeline.settings import settings
+    from pipeline.settings import code, settings
 
     ws = Workspace.of(run, provider)
-    plugins.provider(provider)
+    plugin = plugins.provider(provider)
+    remember(ws, lambda: plugin)
     reading = _reading(ws, words, encoding, errors)
     paths = [Path(named(word)) for word in (asking["prompts"] or asking["prompt"]).split()]
     schemas = [load(str(path)).answer for path in paths if path.exists()]
     asking["files"] = [*paths, *(Path(schema) for schema in schemas if isinstance(schema, str))]
     for name in ("template", "answer"):
         asking[name] = Path(asking[name]) if asking[name] else ""
+    asking["code"] = code(plugin)
     asking["local_model"] = os.environ.get("LOCAL_MODEL", "")
     settings(ws, reading, asking, _paths(ws, files, reading.transcripts))
 
@@ -56,9 +59,12 @@ def transcripts(
     verbose: bool,
 ) -> None:
     """Read transcripts as people have them, one a line (free)."""
+    from pipeline import plugins
     from pipeline.files import lock
+    from pipeline.older import remember
 
     ws = Workspace.of(run, provider)
+    remember(ws, lambda: plugins.provider(provider))
     reading = _reading(ws, words, encoding, errors)
     paths = _paths(ws, files, reading.transcripts)
     with lock(ws.lock, "transcripts"):
@@ -92,10 +98,15 @@ def batch(
     from pipeline import prompt as asking
     from pipeline.batch import batch
     from pipeline.files import lock
+    from pipeline.kept import as_before
+    from pipeline.ledger import Ledger
+    from pipeline.older import remember
     from pipeline.window import windowed
 
     ws = Workspace.of(run, provider)
     plugin = plugins.provider(provider)
+    remember(ws, lambda: plugin)
+    ledger = Ledger(ws)
     asked = asking.prompts(
         prompts.split() or [prompt],
         template,
@@ -104,8 +115,11 @@ def batch(
         sampling=sampling,
         extra=extra,
         schema=answer,
-        default_model=plugin.default_model or "",
+        default_model=plugin.default_model or next((one.model for one in ledger), ""),
     )
+    usual, asked = asked, [as_before(one, ledger) for one in asked]
+    for model in sorted({one.model for one in asked} - {one.model for one in usual}):
+        say(f"model {model}, as this run was sent to; today's default would be {usual[0].model}")
     asked = windowed([asking.expressed(one, plugin) for one in asked], plugin, context, long)
     for one in asked:
         if one.literal:

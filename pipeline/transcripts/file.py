@@ -55,6 +55,7 @@ def streams(path: str) -> bool:
 def _whole(data: bytes, path: str, name: str, encoding: str) -> Iterator[Outcome]:
     formats.refuse(data)
     source = {"path": path, "encoding": None, "sha256": hashlib.sha256(data).hexdigest()}
+    source |= {"given": True} if encoding else {}  # another ENCODING makes another text of the same bytes
     if formats.zipped(data):
         from pipeline.transcripts import docx
 

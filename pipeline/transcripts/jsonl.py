@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
@@ -37,11 +38,13 @@ def outcome(value: Any, where: str, path: str, said: set[str]) -> Outcome:
     record, read_as = renamed(value) if isinstance(value, dict) else (value, {})
     if not schemas.is_valid("transcript")(record):
         return Outcome(where, faults=list(schemas.faults("transcript", record)))
-    if record.get("text") is None:
+    joined = {"joined": True} if record.get("text") is None else {}
+    if joined:
         record["text"] = _words(record["segments"])
     if not record["text"]:
         return Outcome(where, record["id"], faults=["$.segments: no words in any segment"])
-    record.setdefault("source", {"path": path, "format": "jsonl"})
+    sha256 = hashlib.sha256(orjson.dumps(value)).hexdigest()
+    record["source"] = record.get("source", {"path": path, "format": "jsonl"}) | {"sha256": sha256, **joined}
     new = sorted(read_as.keys() - said)
     said.update(new)
     warnings = [("alias", f"`{alias}` is read as `{read_as[alias]}`") for alias in new]

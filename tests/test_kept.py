@@ -1,0 +1,211 @@
+"""What was sent stands as it was sent, whatever today's code would make of it; what a person changes is noticed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline.provider import Limits
+from pipeline.workspace import Workspace
+from tests.conftest import read_jsonl
+from tests.releases.make import HARBOUR, ORCHARD, RECORDS, long_talk
+from tests.test_releases import NEWER, newer_cut
+from tests.together_server import TogetherServer
+
+WS = Workspace.of("default", "together")
+
+
+@pytest.fixture
+def server(monkeypatch):
+    with TogetherServer() as running:
+        running.polls_needed = 0
+        for name, value in {
+            "TOGETHER_API_KEY": "k",
+            "TOGETHER_BASE_URL": running.url,
+            "TRANSCRIPTS": "talks",
+        }.items():
+            monkeypatch.setenv(name, value)
+        yield running
+
+
+@pytest.fixture
+def make(run, server, monkeypatch):
+    """`make("submit", PROMPT="ask.md")`: all that make would run; the exit code and what was said."""
+    Path("talks").mkdir()
+    Path("talks/harbour.vtt").write_text(HARBOUR)
+    Path("talks/orchard.txt").write_text(ORCHARD)
+    Path("talks/more.jsonl").write_text("".join(json.dumps(record) + "\n" for record in RECORDS))
+    Path("ask.md").write_text("Say in one sentence what this is about.\n")
+
+    def goal(*goals: str, **variables: object) -> tuple[int, str]:
+        commands = ["submit --no-new-jobs", "results"] if goals == ("results",) else [*goals]
+        with monkeypatch.context() as patch:
+            for name, value in {"PROMPT": "ask.md", "SETTLE": 0, "POLL": 0, **variables}.items():
+                patch.setenv(name, str(value))
+            for command in ("settings", "transcripts", "batch", *commands):
+                code, out, err = run(*command.split())
+                if code:
+                    return code, out + err
+        return 0, out + err
+
+    return goal
+
+
+def ok(done: tuple[int, str]) -> str:
+    assert done[0] == 0, done[1]
+    return done[1]
+
+
+def clean() -> None:
+    """`make clean`: what is free to make again."""
+    for name in ("settings", "transcripts", "batch", "index", "prompts", "round", "submitted", "results"):
+        getattr(WS, name).unlink(missing_ok=True)
+
+
+def newer(monkeypatch) -> None:
+    for change in NEWER:
+        change(monkeypatch)
+
+
+@pytest.mark.parametrize("cleaned", [False, True])
+def test_code_that_makes_every_request_otherwise_changes_no_row(cleaned, make, server, monkeypatch):
+    Path("talks/long.txt").write_text(long_talk(60))
+    split = {"LONG": "split", "CONTEXT": 1200, "MAX_TOKENS": 200}
+    ok(make("submit --wait", **split))
+    ok(make("results", **split))
+    rows, paid = read_jsonl(WS.results), server.paid
+    assert {row["outcome"] for row in rows} == {"ok"} and len(rows[1]["parts"]) > 2
+    if cleaned:
+        clean()
+    newer(monkeypatch)
+    ok(make("results", **split))
+    assert read_jsonl(WS.results) == rows
+    assert "nothing to send" in ok(make("plan", **split))
+    ok(make("submit", **split))
+    assert server.paid == paid
+
+
+def test_a_new_transcript_is_sent_alone_and_to_the_model_of_the_run(make, server, monkeypatch):
+    ok(make("submit"))
+    (model,) = {row["body"]["model"] for row in read_jsonl(WS.batch)}
+    newer(monkeypatch)
+    Path("talks/new.txt").write_text("Eva: One more.\n")
+    ok(make("submit"))
+    assert server.invoice[1:] == [["new"]]
+    assert {row["body"]["model"] for row in read_jsonl(WS.batch)} == {model}
+
+
+def test_what_failed_is_sent_again_as_it_was_sent(make, server, monkeypatch):
+    server.errors = {"weir": "overloaded"}
+    ok(make("submit"))
+    ok(make("results"))
+    server.errors = {}
+    newer(monkeypatch)
+    ok(make("submit", RETRY=1))
+    first, second = (path.read_bytes().split(b"\n") for path in sorted(WS.shards.glob("*.jsonl")))
+    assert len(second) == 2 and second[0] in first
+    ok(make("results"))
+    assert {row["outcome"] for row in read_jsonl(WS.results)} == {"ok"}
+    ok(make("submit", RETRY=1))
+    assert len(server.invoice) == 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda: Path("talks/orchard.txt").write_text(ORCHARD.replace("Eleven", "Ten")),
+        lambda: Path("talks/more.jsonl").write_text(
+            "".join(json.dumps(record).replace("by hand", "by boat") + "\n" for record in RECORDS)
+        ),
+        lambda: Path("ask.md").write_text("Say it in two sentences.\n"),
+        lambda: {"MODEL": "another"},
+        lambda: {"MAX_TOKENS": 7},
+        lambda: {"TEMPERATURE": 0.5},
+    ],
+    ids=["file", "record", "prompt", "model", "max_tokens", "temperature"],
+)
+@pytest.mark.parametrize("code", ["same", "newer"])
+def test_what_a_person_changes_is_refused_and_put_back_it_is_free(code, change, make, server, monkeypatch):
+    ok(make("submit"))
+    ok(make("results"))
+    rows, before = (
+        read_jsonl(WS.results),
+        {path: path.read_bytes() for path in [*Path("talks").iterdir(), Path("ask.md")]},
+    )
+    if code == "newer":
+        newer(monkeypatch)
+    variables = change()
+    variables = variables if isinstance(variables, dict) else {}
+    for goal, says in (("submit", "already submitted with another body"), ("results", "never submitted")):
+        failed, said = make(goal, **variables)
+        assert failed and says in said
+    for path, content in before.items():
+        path.write_bytes(content)
+    ok(make("submit"))
+    ok(make("results"))
+    assert read_jsonl(WS.results) == rows and len(server.invoice) == 1
+
+
+def test_another_encoding_is_a_change(make, server, monkeypatch):
+    Path("talks/mill.txt").write_bytes("Ola: 5 ¤ each.".encode("cp1252"))
+    ok(make("submit", ENCODING="cp1252", TRANSCRIPTS="talks/mill.txt"))
+    newer(monkeypatch)
+    ok(make("submit", ENCODING="cp1252", TRANSCRIPTS="talks/mill.txt"))
+    code, said = make("submit", ENCODING="iso8859-15", TRANSCRIPTS="talks/mill.txt")
+    assert code == 5 and "another body" in said
+    assert len(server.invoice) == 1
+
+
+def test_limits_of_today_do_not_refuse_what_was_sent(make, server, monkeypatch):
+    ok(make("submit"))
+    newer(monkeypatch)
+    monkeypatch.setattr("providers.together.Together.limits", lambda self, model: Limits(max_line_bytes=9))
+    ok(make("results"))
+
+
+def test_a_transcript_that_todays_window_would_refuse_is_kept(make, server, monkeypatch):
+    ok(make("submit"))
+    monkeypatch.setattr("pipeline.prices.window", lambda provider, model: 10)
+    ok(make("results"))
+    Path("talks/new.txt").write_text("Eva: One more.\n")
+    code, said = make("submit")
+    assert code == 2 and "new" in said and len(server.invoice) == 1
+
+
+def test_another_cut_that_a_person_asks_for_is_a_change(make, server, monkeypatch):
+    Path("talks/long.txt").write_text(long_talk(60))
+    split = {"LONG": "split", "CONTEXT": 1200, "MAX_TOKENS": 200}
+    ok(make("submit", **split))
+    newer_cut(monkeypatch)
+    ok(make("submit", **split))
+    for other in ({"OVERLAP": 40}, {"CONTEXT": 900}, {"LONG": "truncate"}):
+        code, said = make("submit", **split | other)
+        assert code == 5 and "with another body" in said, other
+    assert len(server.invoice) == 1
+
+
+def test_a_kept_request_is_shown_as_it_was_sent(make, server, monkeypatch):
+    ok(make("submit"))
+    newer(monkeypatch)
+    sent = next(WS.shards.glob("*.jsonl")).read_text().split("\n")
+    assert ok(make("preview --json --id harbour")).strip() in sent
+    assert "read better" not in ok(make("preview --id harbour"))
+
+
+def test_a_half_sent_transcript_goes_on_in_the_parts_that_it_was_cut_into(make, server, monkeypatch):
+    Path("talks/long.txt").write_text(long_talk(60))
+    split = {"LONG": "split", "CONTEXT": 1200, "MAX_TOKENS": 200}
+    limits = __import__("providers.together").together.Together.limits
+    small = lambda self, model: limits(self, model).__class__(max_requests=2, poll=(0.0, 0.0))  # noqa: E731
+    monkeypatch.setattr("providers.together.Together.limits", small)
+    ok(make("submit", QUEUE_JOBS=2, **split))
+    assert [name for job in server.invoice for name in job] == ["harbour", "long.p01", "long.p02", "long.p03"]
+    newer(monkeypatch)
+    ok(make("submit", **split))
+    ok(make("results", **split))
+    ok(make("submit --wait", **split))
+    ok(make("results", **split))
+    assert {row["outcome"] for row in read_jsonl(WS.results)} == {"ok"}
+    assert sorted(set(server.paid)) == server.paid
