@@ -47,7 +47,8 @@ class Price:
     None: not published, or not known here. A prompt of more than `above[0]` tokens costs `above[1]` for its tokens
     and `above[2]` for those of its answer. Tokens that are written to a cache, or read from it, cost `write` or
     `read` times the price of a prompt's: 1.0 where the service does not say. `source` says where the figures are
-    from, and when they were looked up.
+    from, and when they were looked up. `bound`: they are those of a request that is answered at once, since no
+    batch price is published: a batch costs that at most.
     """
 
     input: float | None
@@ -58,6 +59,7 @@ class Price:
     source: str = ""
     write: float = 1.0
     read: float = 1.0
+    bound: bool = False
 
 
 @dataclass(frozen=True)

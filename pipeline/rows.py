@@ -85,6 +85,8 @@ def refused(row: Mapping[str, Any]) -> bool:
 
 def _cost(result: Result, provider: Provider, price: Price) -> float | None:
     if tokens := used(result.usage):
+        if price.bound:
+            return None
         paid = cost(price, billed(result.usage, price), tokens[1], longest=tokens[0])
         return None if paid is None else round(paid, 9)  # a thousandth of the smallest price of a token
     return None if result.ok or provider.bills_failed is not False else 0.0

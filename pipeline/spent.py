@@ -30,7 +30,7 @@ def _usage(ledger: Ledger, receipt: Receipt, provider: Provider, price: Price) -
         prompt, answer = tokens
         for name, more in (("rows", 1), ("input", prompt), ("output", answer)):
             total[name] += more
-        paid = cost(price, billed(result.usage, price), answer, prompt)
+        paid = None if price.bound else cost(price, billed(result.usage, price), answer, prompt)
         total["cost"] = None if None in (paid, total["cost"]) else total["cost"] + paid
     return total
 
@@ -57,7 +57,8 @@ def expected(receipt: Receipt, tariff: Tariff, lessons: Lessons | None = None) -
 
 
 def paid(receipt: Receipt, price: Price) -> float | None:
-    """US dollars of a job that ended, by the service's counts; None where it did not count every answer."""
+    """US dollars of a job that ended, by the service's counts: at most, if the price is a bound. None where it did
+    not count every answer."""
     if not receipt.usage or receipt.usage["uncounted"]:
         return None
     if receipt.usage["cost"] is not None:
@@ -83,7 +84,10 @@ def committed(receipts: list[Receipt], tariff: Tariff) -> float | None:
 
 @dataclass(frozen=True)
 class Bill:
-    """Of jobs that ended: what they cost, were estimated to, and would have cost at once. None: not known."""
+    """Of jobs that ended: what they cost, were estimated to, and would have cost at once. None: not known.
+
+    `bound`: the cost is an upper bound, as no batch price is published for some of it.
+    """
 
     cost: float | None
     full: float | None
@@ -94,6 +98,7 @@ class Bill:
     open: int  # jobs that run, or are not fetched yet
     uncounted: int  # answers without usage
     most: float | None
+    bound: bool = False
 
 
 def bill(ledger: Iterable[Receipt], tariff: Tariff) -> Bill:
@@ -114,6 +119,7 @@ def bill(ledger: Iterable[Receipt], tariff: Tariff) -> Bill:
         open=sum(not (receipt.settled or receipt.unstarted) for receipt in receipts),
         uncounted=sum(receipt.usage["uncounted"] for receipt in ended if receipt.usage),
         most=committed(receipts, tariff),
+        bound=any(price.bound and usage.get("cost") is None for price, usage in zip(prices, usages, strict=True)),
     )
 
 

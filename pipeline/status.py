@@ -66,7 +66,8 @@ def money(bill: Bill) -> str:
         return f"not known: {many(bill.uncounted, 'answer')} came without a count of tokens{most}{running}"
     if bill.cost is None:
         return f"not known: {tokens}{running}; PRICE_IN and PRICE_OUT give the price of a million"
-    words = [f"{dollars(bill.cost)}: {tokens}{running}"]
+    most = " at most, as no batch price is published" if bill.bound else ""
+    words = [f"{dollars(bill.cost)}{most}: {tokens}{running}"]
     if bill.estimate.cost is not None:
         words.append(f"{dollars(bill.estimate.cost)} was expected, {dollars(bill.estimate.cost_most)} at most")
     if bill.full and bill.cost < bill.full:

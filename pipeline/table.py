@@ -64,10 +64,10 @@ def _part(part: Part) -> Iterator[tuple[str, str]]:
     yield "input", f"{total.input:,} tokens, {total.input_most:,} at most: {_counted(part)}"
     yield "output", f"{total.output:,} tokens, {total.output_most:,} at most: {_guessed(part)}"
     if known(price):
-        yield "price", f"${price.input:g} in, ${price.output:g} out for a million tokens: {price.source}"
+        most = " at once, the most that a batch costs, as no batch price is published" if price.bound else ""
+        yield "price", f"${price.input:g} in, ${price.output:g} out for a million tokens{most}: {price.source}"
     else:
-        full = f" (at once {dollars(total.full)})" if total.full is not None else ""
-        yield "price", UNKNOWN + full
+        yield "price", UNKNOWN
     yield "cost", _cost(total)
     yield (
         "longest",
@@ -107,7 +107,7 @@ def _cost(total: Estimate) -> str:
     if total.cost is None:
         return "not known"
     words = f"{dollars(total.cost)} expected, {dollars(total.cost_most)} at most"
-    return f"{words}; {dollars(total.full)} at once" if total.full is not None else words
+    return words if total.full in (None, total.cost) else f"{words}; {dollars(total.full)} at once"
 
 
 def _total(parts: list[Part]) -> Estimate:

@@ -28,6 +28,8 @@ OTHERS = tuple(
     SSL_CERT_FILE SSL_CERT_DIR TMPDIR VENV TRAPS PYTEST_ADDOPTS SHELL MAKEFLAGS
     """.split()  # noqa: SIM905
 )
+# Of vLLM, CUDA, a hub, AWS: let through, unless it is nearly one of the names above.
+FOREIGN = ("VLLM_", "CUDA_", "HF_", "OMP_", "AWS_")
 SECRET = re.compile(r".*(KEY|SECRET|TOKEN|PASSWORD)(_ID)?\Z", re.I)
 
 
@@ -39,8 +41,9 @@ def unknown(provider: str, names: list[str]) -> Iterator[str]:
     """A sentence for each name that nobody reads; `OPENAI_BASE_URL` is read by the provider `openai`."""
     known = [*NAMES, *OTHERS, *map(_address, [provider, *_providers()])]
     for name in names:
-        if name not in known:
-            yield _sentence(name, known)
+        near = get_close_matches(name.upper().replace("-", "_"), known, 1, 0.9 if name.startswith(FOREIGN) else 0.6)
+        if name not in known and (near or not name.startswith(FOREIGN) or SECRET.fullmatch(name)):
+            yield _sentence(name, near)
 
 
 def _providers() -> Iterable[str]:
@@ -53,13 +56,13 @@ def _address(provider: str) -> str:
     return re.sub("[^A-Z0-9]", "_", provider.upper()) + "_BASE_URL"
 
 
-def _sentence(name: str, known: list[str]) -> str:
+def _sentence(name: str, near: list[str]) -> str:
     shown = name if name.isprintable() else repr(name)
     if SECRET.fullmatch(name):
         return f"{shown}: a key comes from the environment only, as others can read what is typed or kept in a file"
-    if near := get_close_matches(name.upper().replace("-", "_"), known, 1):
+    if near:
         return f"{shown} is no variable of this project; {near[0]}?"
-    return f"{shown} is no variable of this project; README.md lists them. One of a plugin's own is to be exported"
+    return f"{shown} is no variable of this project; README.md lists them; a plugin's own is exported in the shell"
 
 
 if __name__ == "__main__":

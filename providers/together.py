@@ -42,9 +42,9 @@ class Together(Provider):
     """50,000 requests, 100 MB a file, 10 MB a line; found again by the file's id."""
 
     name, about, keys = "together", "Together", (KEY,)
-    discount = "50 % less, some models"
-    # The chat model that Together's published list discounts for batch.
-    default_model = "meta-llama/Llama-3.3-70B-Instruct-Turbo"
+    # Served since 2025, and completed batches in a capture of 2026-09-02, at its full price; no chat model is known
+    # to be discounted. The default before it, Llama-3.3-70B-Instruct-Turbo, was to be removed on 2026-10-22.
+    default_model = "openai/gpt-oss-120b"
 
     def __init__(self) -> None:
         self._connected: Any = None

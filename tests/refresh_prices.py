@@ -69,7 +69,7 @@ LITELLM = {
 }
 # Of these only what has a batch price somewhere: their lists are long, and batch takes few models of them.
 BATCH_ONLY = ("azure", "bedrock")
-# Deprecated 2026-10-22 as litellm has it, but our default model: its price must be seen.
+# Deprecated 2026-10-22 as litellm has it, but the default of runs that were begun before: their price must be seen.
 KEPT = {"together": ("meta-llama/Llama-3.3-70B-Instruct-Turbo",)}
 SCOPE = {"azure": "global deployments", "bedrock": "us-east-1 or the id's region", "moonshot": "api.moonshot.ai"}
 

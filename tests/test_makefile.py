@@ -273,6 +273,7 @@ def test_hostile_values_are_refused(name, value, make):
         ("sample", "SAMPLE"),
         ("TOGEHTER_BASE_URL", "TOGETHER_BASE_URL"),
         ("BEDROCK_BUKET", "BEDROCK_BUCKET"),
+        ("VLLM_ARG", "VLLM_ARGS"),
     ],
 )
 def test_a_mistyped_variable_is_refused_with_the_right_one(typed, right, make):
@@ -286,7 +287,7 @@ def test_every_goal_refuses_it_in_a_file_too(goal, make):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("WAIT = 1\nSAMPEL = 5\n")
         make.refused(goal, says="SAMPEL is no variable of this project; SAMPLE?")
-        path.write_text("POLL = 1\nBEDROCK_BUCKET = x\nOPENAI_BASE_URL = x\n")
+        path.write_text("POLL = 1\nBEDROCK_BUCKET = x\nOPENAI_BASE_URL = x\nexport CUDA_VISIBLE_DEVICES = 0\n")
     assert make(goal, "-n").returncode == 0
     assert make.server.requests == []
 
@@ -355,8 +356,20 @@ def test_a_sample_first_then_the_rest(make):
     assert sorted(name for job in make.server.invoice for name in job) == ["a", "b", "c", "d", "e"]
 
 
+def test_the_commands_of_the_readme_work_as_they_are_printed(make):
+    """With no model and no price given: only that at once is known, which is the most that a batch costs."""
+    plan = make.ok("plan").stdout
+    assert "at once, the most that a batch costs, as no batch price is published" in plan
+    make.ok("submit", SAMPLE=2)
+    make.ok("submit", BUDGET=20)
+    make.ok("results", WAIT=1)
+    assert set(make.results().values()) == {"ok"}
+    assert " at most, as no batch price is published" in make.ok("status").stdout
+    make.refused("submit", says="BUDGET=0.0001", BUDGET="0.0001", RUN="other")
+
+
 def test_a_budget_is_kept_and_what_was_sent_can_be_collected(make):
-    make.refused("submit", says="the price of", BUDGET=5)
+    make.refused("submit", says="the price of nobody/knows is not known", BUDGET=5, MODEL="nobody/knows")
     money = {"PRICE_IN": 1000, "PRICE_OUT": 0}
     make.refused("submit", says="$0.00 so far", BUDGET="0.001", **money)
     assert make.server.invoice == [] and make.server.files == {}

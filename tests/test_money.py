@@ -191,7 +191,7 @@ def test_a_long_submit_stops_before_the_shard_that_would_break_the_budget(run, m
     assert len(run.till.jobs) == 2 and run.till.total() <= 2.5 * one
 
 
-@pytest.mark.parametrize("price", [None, Price(1.0, None), Price(None, None, 2.0, 2.0)])
+@pytest.mark.parametrize("price", [None, Price(1.0, None), Price(None, None, 2.0)])
 def test_without_a_price_there_is_no_budget(tmp_path, price):
     run = Run(tmp_path / "run", Till(), price)
     run.batch({"a": "oats"})

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
+
 import orjson
 import pytest
 
 from pipeline import table
 from pipeline.cli import main
 from pipeline.cost import Tariff
+from pipeline.ledger import Ledger
 from pipeline.plan import plan
 from pipeline.provider import Limits, Price
 from pipeline.room import Bounds
+from pipeline.spent import bill
+from pipeline.status import costs
 from pipeline.submit import Asked
 from pipeline.tokens import count
 from tests.conftest import read_jsonl, write_jsonl
@@ -136,12 +141,31 @@ def test_a_sample_and_a_budget(run):
 
 
 def test_an_unknown_price_is_said(tmp_path):
-    run = Run(tmp_path / "run", Till(), Price(None, None, 1.0, 2.0))
+    run = Run(tmp_path / "run", Till(), Price(None, None))
     run.batch({"a": "oats"})
     said = lines(run, asked=Asked(bounds=Bounds(1)))
-    assert said["price"].startswith("not known; PRICE_IN and PRICE_OUT give it")
-    assert "(at once " in said["price"]
+    assert said["price"] == "not known; PRICE_IN and PRICE_OUT give it, in dollars for a million tokens"
     assert said["cost"] == "not known" and said["budget"] == "$1.00: the price is not known"
+
+
+def test_where_no_batch_price_is_published_the_one_at_once_is_the_most(tmp_path):
+    run = Run(tmp_path / "run", Till(), Price(None, None, 100.0, 200.0, source="a page"))
+    run.batch({"a": "oats"})
+    said = lines(run, asked=Asked(bounds=Bounds(1)))
+    most = "at once, the most that a batch costs, as no batch price is published: a page"
+    assert said["price"] == f"$100 in, $200 out for a million tokens {most}"
+    assert re.fullmatch(r"\$0\.\d+ expected, \$0\.\d+ at most", said["cost"])
+    assert said["budget"] == "$1.00: enough"
+    run.submit(Asked(bounds=Bounds(1)))
+    (row,) = run.results()
+    assert row["cost"] is None  # nobody knows it
+    till = Tariff(run.provider)
+    assert re.match(
+        r"\$0\.\d+ at most, as no batch price is published: ", dict(costs(Ledger(run.ws), till))["cost"]
+    )
+    assert bill(Ledger(run.ws), till).cost == pytest.approx(run.till.total(till.price("m")))
+    given = Tariff(run.provider, 0.5, 0.5)
+    assert " at most, as" not in dict(costs(Ledger(run.ws), given))["cost"]
 
 
 def test_long_prompts_at_a_higher_price(tmp_path):

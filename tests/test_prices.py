@@ -15,7 +15,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from pipeline import prices
+from pipeline.cost import Tariff
 from pipeline.provider import Price
+from providers.together import Together
 from tests import refresh_prices as refresh
 from tests.conftest import ROOT
 
@@ -198,9 +200,13 @@ def test_the_file_knows_what_people_type():
         assert prices.published(provider, model) == prices.published(provider, other)
 
 
-def test_the_default_model_of_together_has_a_full_price_and_no_batch_price():
-    found = prices.published("together", "meta-llama/Llama-3.3-70B-Instruct-Turbo")
+def test_the_default_model_of_together_has_a_price_at_once_which_bounds_that_of_a_batch():
+    found = prices.published("together", Together.default_model)
     assert found.input is None and found.output is None and found.full_input > 0
+    bound = Tariff(Together()).price(Together.default_model)
+    assert (bound.input, bound.output, bound.bound) == (found.full_input, found.full_output, True)
+    assert not Tariff(Together(), 0.1, 0.2).price(Together.default_model).bound
+    assert prices.window("together", Together.default_model) >= 100_000
 
 
 # -- what is copied from litellm -------------------------------------------------------------------
@@ -255,7 +261,7 @@ def test_what_is_no_current_chat_model_of_the_service_is_left_out(name, change):
     }
 
 
-def test_a_model_that_will_be_retired_is_there_and_so_is_our_default():
+def test_a_model_that_will_be_retired_is_there_and_so_is_the_default_of_older_runs():
     gone = TOGETHER | {"deprecation_date": "2026-10-22"}
     later = TOGETHER | {"deprecation_date": "2026-11-25"}
     rows = from_litellm(
