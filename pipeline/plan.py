@@ -13,7 +13,7 @@ from pipeline.cutting import by_kind, counted
 from pipeline.ledger import Kind, Ledger, Receipt
 from pipeline.provider import Limits, Price, Provider
 from pipeline.shards import Counted
-from pipeline.spent import committed, paid
+from pipeline.spent import committed, exactly
 from pipeline.submit import Asked
 from pipeline.survey import Survey, approved, key, survey
 from pipeline.tokens import Tokenizer, tokenizer
@@ -63,8 +63,8 @@ class Part:
 class Plan:
     """What is to be sent, by model and prompt; what RETRY and REPLACE would send besides; and what was paid so far.
 
-    `started` counts requests that a job has or had, `spent` is what those cost (None: not known), at most if jobs
-    are `open`. `later` are requests that will combine answers to parts. `begun` are shards that had a start and
+    `started` counts requests that a job has or had, `spent` is what those cost (None: not known), at most if some of
+    it is `open`. `later` are requests that will combine answers to parts. `begun` are shards that had a start and
     have no job.
     """
 
@@ -101,7 +101,7 @@ def plan(ws: Workspace, provider: Provider, asked: Asked, tariff: Tariff, contex
         ahead(ws, provider, tariff, ledger, found.sampled),
         sum(receipt.requests for receipt in ledger if not receipt.unstarted),
         committed(list(ledger), tariff),
-        any(not receipt.unstarted and paid(receipt, tariff.price(receipt.model)) is None for receipt in ledger),
+        any(not exactly(receipt, tariff.price(receipt.model)) for receipt in ledger if not receipt.unstarted),
         [receipt for receipt in ledger if receipt.state == "starting" or (receipt.lost and not receipt.ref)],
         asked,
     )

@@ -66,6 +66,11 @@ def paid(receipt: Receipt, price: Price) -> float | None:
     return cost(price, receipt.usage["input"], receipt.usage["output"])
 
 
+def exactly(receipt: Receipt, price: Price) -> bool:
+    """Whether what `paid` says is what it cost, and no upper bound."""
+    return paid(receipt, price) is not None and not (price.bound and receipt.usage["cost"] is None)
+
+
 def committed(receipts: list[Receipt], tariff: Tariff) -> float | None:
     """US dollars that a run has cost at most: of jobs without counts, of second jobs, and of starts whose job was
     not found, the upper end counts."""
@@ -119,7 +124,7 @@ def bill(ledger: Iterable[Receipt], tariff: Tariff) -> Bill:
         open=sum(not (receipt.settled or receipt.unstarted) for receipt in receipts),
         uncounted=sum(receipt.usage["uncounted"] for receipt in ended if receipt.usage),
         most=committed(receipts, tariff),
-        bound=any(price.bound and usage.get("cost") is None for price, usage in zip(prices, usages, strict=True)),
+        bound=not all(map(exactly, ended, prices)),
     )
 
 
