@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from contextlib import suppress
 from typing import Any
 
 import orjson
 
 import schemas
 from pipeline import custom_id, shards
-from pipeline.errors import InputError, TooLong
+from pipeline.errors import InputError, TooLong, Unencodable
 from pipeline.files import atomic, escape
 from pipeline.ids import Ids
-from pipeline.kept import Kept
+from pipeline.kept import Kept, Stored
 from pipeline.ledger import Ledger
 from pipeline.long import OVERLAP, pieces
 from pipeline.made import Made, made, reading, source
@@ -50,19 +50,20 @@ def batch(
         raise InputError(f"{ws.transcripts}: no such file; run `make transcripts TRANSCRIPTS=…`")
     faults, notices, seen, count, several = Faults(), Notices(say, verbose), Ids(), 0, Prompts(tuple(asked))
     refused, sent = False, Kept(Ledger(ws))
+    asks = [made(prompt, overlap=overlap) for prompt in several]
     with atomic(ws.batch) as requests, atomic(ws.index) as index:
         for number, transcript in records(ws.transcripts, "transcript", faults):
             where = f"{ws.transcripts}:{number}"
             try:
-                made = list(_requests(transcript, several, provider, overlap, sent))
+                pairs = list(_requests(transcript, several, asks, provider, sent))
             except TooLong as error:
                 refused = True
                 faults.add(where, f"{transcript['id']!r}: {error}")
                 continue
-            if before := seen.first(made[0][0]["custom_id"], where):
+            if before := seen.first(pairs[0][0]["custom_id"], where):
                 faults.add(where, f"$.id: {transcript['id']!r} is also the id at {before}")
                 continue
-            for request, carried in made:
+            for request, carried in pairs:
                 count += 1
                 if not schemas.is_valid("request")(request):
                     blame(ws.batch, count, schemas.faults("request", request), faults)
@@ -78,50 +79,57 @@ def batch(
 
 
 def _requests(
-    transcript: dict[str, Any], asked: Prompts, provider: Provider, overlap: int, before: Kept
+    transcript: dict[str, Any], asked: Prompts, made: Sequence[Made], provider: Provider, before: Kept
 ) -> Iterator[Pair]:
-    """The requests of one transcript, each with its row of the index. Raises TooLong."""
-    origin = source(transcript), reading(transcript)
-    for prompt in asked:
-        now, suffix = made(prompt, *origin, overlap), asked.suffix(prompt)
-        sent = before.find(transcript["id"], suffix, now, prompt)
-        try:
-            pairs = list(_built(transcript, prompt, suffix, provider, now))
-        except TooLong:
-            if not sent:
-                raise
-            pairs = []
-        lines = [before.line(one) for one in sent]
-        if lines != [shards.encode(provider, request) for request, _ in pairs]:
-            pairs = [(before.request(one), {}) for one in sent] or pairs
-        yield from ((pair[0], one.carried) for pair, one in zip(pairs, sent, strict=True)) if sent else pairs
+    """The requests of one transcript, each with its row of the index. `made` is what each prompt asks.
+
+    Raises TooLong.
+    """
+    origin = {"source": source(transcript), "reading": reading(transcript)}
+    for prompt, ask in zip(asked, made, strict=True):
+        suffix = asked.suffix(prompt)
+        built = _built(transcript, prompt, suffix, provider, vars(ask) | origin)
+        sent = before.find(transcript["id"], suffix, ask, origin, prompt)
+        yield from _as_sent(sent, built, provider, before) if sent else built
 
 
 def _built(
-    transcript: dict[str, Any], prompt: Prompt, suffix: str, provider: Provider, now: Made
+    transcript: dict[str, Any], prompt: Prompt, suffix: str, provider: Provider, now: dict[str, Any]
 ) -> Iterator[Pair]:
     """The requests of one transcript and prompt, as they are made today."""
-    made = pieces(prompt, transcript, Window.of(provider, prompt), now.overlap)
+    made = pieces(prompt, transcript, Window.of(provider, prompt), now["overlap"])
     split = len(made) > 1
     stem = custom_id.stem(transcript["id"], custom_id.MOST - len(suffix and f".{suffix}") - split * SUFFIX)
     whole = custom_id.custom_id(stem, suffix)
     for body, part in made:
         name = custom_id.custom_id(whole, f"p{part['number']:02d}") if split else whole
-        about = {
-            "id": transcript["id"],
-            "custom_id": name,
-            "whole": whole,
-            "prompt": prompt.name or None,
-            "part": part,
-        }
-        yield {"custom_id": name, "body": body}, _carried(about, transcript, now)
+        yield {"custom_id": name, "body": body}, _carried(name, whole, transcript, prompt.name, part, now)
 
 
-def _carried(about: Mapping[str, Any], transcript: dict[str, Any], now: Made) -> dict[str, Any]:
+def _as_sent(sent: list[Stored], built: Iterator[Pair], provider: Provider, before: Kept) -> Iterator[Pair]:
+    """The requests that were sent, with their rows of then; as they are made today, where that is the same line."""
+    lines, today = [before.line(one) for one in sent], []
+    with suppress(InputError, Unencodable):
+        today = [request for request, _ in built]
+        same = lines == [shards.encode(provider, request) for request in today]
+        today = today if same else []
+    for one, request in zip(sent, today or map(before.request, sent), strict=True):
+        yield request, one.carried
+
+
+def _carried(
+    name: str,
+    whole: str,
+    transcript: dict[str, Any],
+    prompt: str,
+    part: dict[str, Any] | None,
+    now: dict[str, Any],
+) -> dict[str, Any]:
     """A row of the index. `whole` is the custom_id of its result: parts have one in common."""
-    now = now if about["part"] else replace(now, overlap=None)
-    row = {**about, "made": asdict(now), **{key: transcript.get(key) for key in CARRIED}}
-    return row | {key: transcript[key] for key in ASKED if key in transcript} if about["part"] else row
+    now = now if part else now | {"overlap": None}
+    row = {"id": transcript["id"], "custom_id": name, "whole": whole, "prompt": prompt or None, "part": part}
+    row |= {"made": now, **{key: transcript.get(key) for key in CARRIED}}
+    return row | {key: transcript[key] for key in ASKED if key in transcript} if part else row
 
 
 def _cut(part: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, BinaryIO
 
 import orjson
 
@@ -70,19 +70,22 @@ class Kept:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger, self._receipts = ledger, [one for one in ledger if ledger.made(one).exists()]
+        self._open: tuple[str, BinaryIO] | None = None  # the rows that were looked into last
         self._places: dict[bytes, list[int]] = {}
         for number, receipt in enumerate(self._receipts):
             for at, found in self._rows(receipt):
                 key = found["whole"] if "combines" in found else _key(found["id"], custom_id.prompt(found["whole"]))
                 self._places.setdefault(identity(key.encode()), []).append((number << SHIFT) + at)
 
-    def find(self, id: str, suffix: str, now: Made, prompt: Prompt) -> list[Stored]:
+    def find(self, id: str, suffix: str, ask: Made, origin: Mapping[str, str], prompt: Prompt) -> list[Stored]:
         """The requests of one transcript and prompt that were made from the same, cut as when they were sent.
 
         `suffix` is what the prompt has in their custom_id. None if nothing of it was sent. Of what was sent more
         than once the newest counts.
         """
-        alike = [one for one in self._all(_key(id, suffix)) if one.made.same(now, prompt.given)]
+        every = list(self._all(_key(id, suffix)))
+        now = replace(ask, **origin) if every else ask
+        alike = [one for one in every if one.made.same(now, prompt.given)]
         if not any(not one.receipt.unstarted for one in alike):
             return []
         of = (alike[-1].row["part"] or {}).get("of", 0)
@@ -120,9 +123,10 @@ class Kept:
         """The rows of a transcript and prompt, the oldest first."""
         for place in self._places.get(identity(key.encode()), ()):
             receipt = self._receipts[place >> SHIFT]
-            with self._ledger.made(receipt).open("rb") as stream:
-                stream.seek(place & (1 << SHIFT) - 1)
-                yield Stored(receipt, self._read(stream.readline(), receipt))
+            if self._open is None or self._open[0] != receipt.shard:
+                self._open = receipt.shard, self._ledger.made(receipt).open("rb")
+            self._open[1].seek(place & (1 << SHIFT) - 1)
+            yield Stored(receipt, self._read(self._open[1].readline(), receipt))
 
     def _rows(self, receipt: Receipt) -> Iterator[tuple[int, dict[str, Any]]]:
         at = 0

@@ -21,6 +21,7 @@ from pipeline.files import BUFFER, sha256, write_json
 from pipeline.provider import ENDED, Shard
 from pipeline.workspace import Workspace
 
+VERSION = 2  # of a receipt; an older release says that it cannot read a newer one
 UNSTARTED = ("planned", "uploaded")
 MOST_LOST = 2  # starts of a shard, in its whole life, of which no job is known; more are for a person to say
 
@@ -59,7 +60,7 @@ class Receipt:
     usage: dict[str, Any] | None = None
     duplicates: list[str] = field(default_factory=list)
     updated: str = ""
-    version: int = 1
+    version: int = VERSION
 
     @property
     def kind(self) -> Kind:
@@ -104,7 +105,7 @@ class Ledger:
     def save(self, receipt: Receipt, **changes: Any) -> Receipt:
         """Replace the receipt on disk with its changes, durably; returns the new one."""
         now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        receipt = replace(receipt, **changes, updated=now)
+        receipt = replace(receipt, **changes, updated=now, version=VERSION)
         write_json(self.ws.jobs / f"{receipt.shard}.json", asdict(receipt))
         self.receipts[receipt.shard] = receipt
         return receipt
@@ -160,7 +161,7 @@ def _read(path: Path) -> Receipt:
         record = orjson.loads(path.read_bytes())
     except ValueError as error:
         raise DamagedError(f"{path}: not JSON: {error}; restore the file") from None
-    if isinstance(record, dict) and record.get("version", 1) != 1:
+    if isinstance(record, dict) and record.get("version", 1) not in range(1, VERSION + 1):
         raise DamagedError(f"{path}: written by a newer version; upgrade transcript-batch")
     if why := next(schemas.faults("receipt", record), None):
         raise DamagedError(f"{path}: {why}; restore the file")

@@ -17,10 +17,8 @@ from pipeline.prompt import COMBINE, Prompt
 from pipeline.template import NAMES
 
 OVERLAP = 200  # tokens
-SEEN = (
-    *(name for name in NAMES if name not in ("id", "timed")),
-    "segments",
-)  # what a prompt can see of a transcript
+# What a prompt can see of a transcript.
+SEEN = (*(name for name in NAMES if name not in ("id", "timed")), "segments")
 
 
 @dataclass(frozen=True)
@@ -76,4 +74,4 @@ def _asked(prompt: Prompt) -> str:
 
 
 def _hash(value: Any) -> str:
-    return hashlib.sha256(orjson.dumps(value)).hexdigest()[:32]
+    return hashlib.blake2b(orjson.dumps(value), digest_size=16).hexdigest()

@@ -63,8 +63,8 @@ class Part:
 class Plan:
     """What is to be sent, by model and prompt; what RETRY and REPLACE would send besides; and what was paid so far.
 
-    `started` counts requests that a job has or had, `spent` is what those cost (None: not known), at most if some of
-    it is `open`. `later` are requests that will combine answers to parts. `begun` are shards that had a start and
+    `started` counts requests that a job has or had, `spent` is what those cost (None: not known), at most if it
+    is `open`. `later` are requests that will combine answers to parts. `begun` are shards that had a start and
     have no job.
     """
 
