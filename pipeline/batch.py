@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import orjson
@@ -16,7 +17,7 @@ from pipeline.ids import Ids
 from pipeline.kept import Kept, Stored
 from pipeline.ledger import Ledger
 from pipeline.long import OVERLAP, pieces
-from pipeline.made import Made, made, reading, source
+from pipeline.made import Made, made, source
 from pipeline.notices import Notices
 from pipeline.prompt import Prompt
 from pipeline.prompts import Prompts
@@ -28,7 +29,9 @@ from pipeline.workspace import Workspace
 CARRIED = ("title", "show", "published", "metadata")  # what results take over from the transcript
 ASKED = ("episode", "language", "duration", "speakers")  # what a request that combines answers may need besides
 LONGER = "ask with LONG=split, LONG=truncate or a smaller MAX_TOKENS"
-Pair = tuple[dict[str, Any], dict[str, Any]]  # a request, and its row of the index
+Request = dict[str, Any]
+Pair = tuple[Request, dict[str, Any]]  # a request, and its row of the index
+Row = Callable[[dict[str, Any] | None, dict[str, Any]], dict[str, Any]]  # of a part, and what it was made from
 SUFFIX = len(".r2p0001")  # what a custom_id of a part has behind it, at most
 
 
@@ -50,7 +53,7 @@ def batch(
         raise InputError(f"{ws.transcripts}: no such file; run `make transcripts TRANSCRIPTS=…`")
     faults, notices, seen, count, several = Faults(), Notices(say, verbose), Ids(), 0, Prompts(tuple(asked))
     refused, sent = False, Kept(Ledger(ws))
-    asks = [made(prompt, overlap=overlap) for prompt in several]
+    asks = [made(prompt, overlap) for prompt in several]
     with atomic(ws.batch) as requests, atomic(ws.index) as index:
         for number, transcript in records(ws.transcripts, "transcript", faults):
             where = f"{ws.transcripts}:{number}"
@@ -79,57 +82,62 @@ def batch(
 
 
 def _requests(
-    transcript: dict[str, Any], asked: Prompts, made: Sequence[Made], provider: Provider, before: Kept
+    transcript: dict[str, Any], asked: Prompts, asks: Sequence[Made], provider: Provider, before: Kept
 ) -> Iterator[Pair]:
-    """The requests of one transcript, each with its row of the index. `made` is what each prompt asks.
+    """The requests of one transcript, each with its row of the index. `asks` is what each prompt does.
 
     Raises TooLong.
     """
-    origin = {"source": source(transcript), "reading": reading(transcript)}
-    for prompt, ask in zip(asked, made, strict=True):
-        suffix = asked.suffix(prompt)
-        built = _built(transcript, prompt, suffix, provider, vars(ask) | origin)
-        sent = before.find(transcript["id"], suffix, ask, origin, prompt)
-        yield from _as_sent(sent, built, provider, before) if sent else built
+    origin = source(transcript)
+    for prompt, ask in zip(asked, asks, strict=True):
+        row = partial(_row, transcript, prompt, asked.suffix(prompt))
+        built = _built(transcript, prompt, provider, row, vars(ask) | {"source": origin})
+        sent = before.find(transcript, ask, prompt)
+        yield from _as_sent(sent, _today(sent, built, provider, before), before, row) if sent else built
 
 
 def _built(
-    transcript: dict[str, Any], prompt: Prompt, suffix: str, provider: Provider, now: dict[str, Any]
+    transcript: dict[str, Any], prompt: Prompt, provider: Provider, row: Row, made: dict[str, Any]
 ) -> Iterator[Pair]:
     """The requests of one transcript and prompt, as they are made today."""
-    made = pieces(prompt, transcript, Window.of(provider, prompt), now["overlap"])
-    split = len(made) > 1
-    stem = custom_id.stem(transcript["id"], custom_id.MOST - len(suffix and f".{suffix}") - split * SUFFIX)
-    whole = custom_id.custom_id(stem, suffix)
-    for body, part in made:
-        name = custom_id.custom_id(whole, f"p{part['number']:02d}") if split else whole
-        yield {"custom_id": name, "body": body}, _carried(name, whole, transcript, prompt.name, part, now)
+    for body, part in pieces(prompt, transcript, Window.of(provider, prompt), made["overlap"]):
+        carried = row(part, made if part else made | {"overlap": None})
+        yield {"custom_id": carried["custom_id"], "body": body}, carried
 
 
-def _as_sent(sent: list[Stored], built: Iterator[Pair], provider: Provider, before: Kept) -> Iterator[Pair]:
-    """The requests that were sent, with their rows of then; as they are made today, where that is the same line."""
-    lines, today = [before.line(one) for one in sent], []
-    with suppress(InputError, Unencodable):
-        today = [request for request, _ in built]
-        same = lines == [shards.encode(provider, request) for request in today]
-        today = today if same else []
-    for one, request in zip(sent, today or map(before.request, sent), strict=True):
-        yield request, one.carried
-
-
-def _carried(
-    name: str,
-    whole: str,
-    transcript: dict[str, Any],
-    prompt: str,
-    part: dict[str, Any] | None,
-    now: dict[str, Any],
+def _row(
+    transcript: dict[str, Any], prompt: Prompt, suffix: str, part: dict[str, Any] | None, made: dict[str, Any]
 ) -> dict[str, Any]:
     """A row of the index. `whole` is the custom_id of its result: parts have one in common."""
-    now = now if part else now | {"overlap": None}
-    row = {"id": transcript["id"], "custom_id": name, "whole": whole, "prompt": prompt or None, "part": part}
-    row |= {"made": now, **{key: transcript.get(key) for key in CARRIED}}
+    split = bool(part and part["of"] > 1)
+    stem = custom_id.stem(transcript["id"], custom_id.MOST - len(suffix and f".{suffix}") - split * SUFFIX)
+    whole = custom_id.custom_id(stem, suffix)
+    name = custom_id.custom_id(whole, f"p{part['number']:02d}") if split else whole
+    row = {"id": transcript["id"], "custom_id": name, "whole": whole, "prompt": prompt.name or None, "part": part}
+    row |= {"made": made, **{key: transcript.get(key) for key in CARRIED}}
     return row | {key: transcript[key] for key in ASKED if key in transcript} if part else row
+
+
+def _as_sent(sent: list[Stored], today: list[Request], before: Kept, row: Row) -> Iterator[Pair]:
+    """The requests that were sent for these, each with its row of then, or with one of today under another id."""
+    for one, request in zip(sent, today or [None] * len(sent), strict=True):
+        mine = row(one.row["part"], one.row["made"])
+        own = mine["custom_id"] == one.row["custom_id"]
+        yield request or before.request(one, mine["custom_id"]), one.carried if own else mine
+
+
+def _today(sent: list[Stored], built: Iterator[Pair], provider: Provider, before: Kept) -> list[Request]:
+    """What is made today, if it asks the very same as what was sent; else nothing."""
+    with suppress(InputError, Unencodable):
+        requests = [request for request, _ in built]
+        lines = [shards.encode(provider, request) for request in requests]
+        if len(lines) == len(sent) and all(map(partial(_same, provider), lines, map(before.line, sent))):
+            return requests
+    return []
+
+
+def _same(provider: Provider, line: bytes, sent: bytes) -> bool:
+    return line == sent or provider.content(line) == provider.content(sent)
 
 
 def _cut(part: Mapping[str, Any]) -> str:

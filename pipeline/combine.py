@@ -56,8 +56,9 @@ class Combiner:
         prompt = self._rows.prompts.of(whole)
         row, asked = self._combined(carried, parts, rows)
         if row["outcome"] == "unsent":
-            sent = self._before.combined(carried["id"], whole, made(prompt), prompt)
-            asked = [self._asked(self._before.request(one), carried) for one in sent] or asked
+            newest = max(map(self._shard, rows))
+            sent = self._before.combined(whole, made(prompt), prompt, newest)
+            asked = [self._asked(self._before.request(one, one.row["custom_id"]), carried) for one in sent] or asked
             row = asked[-1][1] if sent else row
         for request, one in asked:
             self._out.write(escape(orjson.dumps(request)) + b"\n")
@@ -65,6 +66,10 @@ class Combiner:
             cost.append(one["cost"])
         self.waiting += row["outcome"] == "unsent" and row["error"]["message"].endswith(LATER)
         return row | {"custom_id": whole, "cost": None if None in cost else round(sum(cost), 9)}
+
+    def _shard(self, row: Row) -> int:
+        """The number of the shard that a row is answered from; 0 if there is none."""
+        return next((one.number for one in self._ledger if one.ref and one.ref["id"] == row["job"]), 0)
 
     def _combined(self, carried: Mapping[str, Any], parts: list[Row], rows: list[Row]) -> tuple[Row, list[Asked]]:
         """The last row that can be made of rounds, and their requests, each with its row."""

@@ -129,7 +129,7 @@ class Ledger:
         """What its lines were made from: a row for each."""
         return self.ws.made / f"{receipt.shard}.jsonl"
 
-    def at(self, shard: str, at: int) -> bytes:
+    def at(self, shard: str, at: int, **about: Any) -> bytes:
         """The line that begins at this byte of a shard. Raises DamagedError if the shard is gone."""
         if self._open is None or self._open[0] != shard:
             path = self.ws.shards / f"{shard}.jsonl"

@@ -23,13 +23,12 @@ SEEN = (*(name for name in NAMES if name not in ("id", "timed")), "segments")
 
 @dataclass(frozen=True)
 class Made:
-    """`source` is a hash of the bytes that the transcript was read from ("": not known), `reading` of what was read
-    (of older releases: two, of which one is it), `asked` of the prompt. `max_tokens` is None where nobody said it,
-    `overlap` of what is not in parts.
+    """`source` is `source` of the transcript; of an older release, which wrote none for records, its `readings`.
+
+    `asked` is a hash of the prompt. `max_tokens` is None where nobody said it, `overlap` of what is not in parts.
     """
 
     source: str
-    reading: str
     asked: str
     model: str
     max_tokens: int | None
@@ -37,33 +36,39 @@ class Made:
     window: int | None
     overlap: int | None = None
 
-    def same(self, now: Made, given: Container[str]) -> bool:
-        """Whether a request that is made of `now` is this one. `given` are fields of the prompt that a person says;
-        for the others today's code may have another value."""
-        source = now.reading in self.reading or (self.source == now.source != "")
+    def asks(self, now: Made, given: Container[str]) -> bool:
+        """Whether this asks what `now` does. `given` are the fields of its prompt that a person says: for others,
+        today's code may have another value."""
         asked = all(getattr(self, name) == getattr(now, name) for name in ("asked", "model", "max_tokens", "long"))
         window = "window" not in given or self.window == now.window
-        overlap = now.overlap == OVERLAP or self.overlap in (None, now.overlap)
-        return source and asked and window and overlap
+        return asked and window and (now.overlap == OVERLAP or self.overlap in (None, now.overlap))
 
 
-def made(prompt: Prompt, source: str = "", reading: str = "", overlap: int | None = None) -> Made:
-    """Of a prompt and a transcript; or of answers that are combined, which are no source."""
+def made(prompt: Prompt, overlap: int | None = None, source: str = "") -> Made:
+    """Of a prompt and a source; answers that are combined are no source."""
     most = prompt.max_tokens if "max_tokens" in prompt.given else None
-    return Made(source, reading, _asked(prompt), prompt.model, most, prompt.long, prompt.window, overlap)
+    return Made(source, _asked(prompt), prompt.model, most, prompt.long, prompt.window, overlap)
 
 
 def source(transcript: Mapping[str, Any]) -> str:
-    """A hash of the file, or of the record in it, with the ENCODING that was given."""
+    """`file:` or `record:` and a hash of its bytes, a record's without its id; and the ENCODING that was given."""
     about = transcript.get("source") or {}
+    if "sha256" not in about:
+        return ""
     encoding = f":{about['encoding']}" if about.get("given") else ""
-    return f"{about['sha256'][:32]}{encoding}" if about.get("sha256") else ""
+    return f"{'record' if about.get('record') else 'file'}:{about['sha256'][:32]}{encoding}"
 
 
 def reading(transcript: Mapping[str, Any]) -> str:
     """A hash of all that a prompt can see of it; of the segments alone, where the text was joined from them."""
     joined = (transcript.get("source") or {}).get("joined")
-    return _hash([None if joined and name == "text" else transcript.get(name) for name in SEEN])
+    return "read:" + _hash([None if joined and name == "text" else transcript.get(name) for name in SEEN])
+
+
+def readings(transcript: Mapping[str, Any]) -> str:
+    """Both that may be: an older release did not write down whether a text stood in a record, or was joined."""
+    joined = [reading({**transcript, "source": {"joined": True}})] if "segments" in transcript else []
+    return " ".join([reading(transcript), *joined])
 
 
 def _asked(prompt: Prompt) -> str:

@@ -18,7 +18,7 @@ from pipeline import kept
 from pipeline.errors import PipelineError, ProviderError
 from pipeline.files import BUFFER, atomic
 from pipeline.ledger import Ledger, Receipt
-from pipeline.made import made, reading, source
+from pipeline.made import made, readings, source
 from pipeline.prompt import MAX_TOKENS, Prompt
 from pipeline.prompts import Prompts, load
 from pipeline.provider import Provider
@@ -49,7 +49,7 @@ def _known(ws: Workspace, provider: Provider) -> Iterator[tuple[str, dict[str, A
         for request, line in zip(_rows(ws.batch), index, strict=True):
             about = orjson.loads(line)
             cut = overlap if about["part"] else None
-            now = made(prompts.of(request["custom_id"]), *transcripts[about["id"]], cut)
+            now = made(prompts.of(request["custom_id"]), cut, transcripts[about["id"]])
             yield _sent_as(request, provider), request["body"], about | {"made": asdict(now)}
     for request in _rows(ws.round) if ws.round.exists() else ():
         yield _sent_as(request, provider), request["body"], kept.combining(request["custom_id"], prompts)
@@ -66,14 +66,12 @@ def _said(prompt: Prompt, window: bool) -> Prompt:
     return replace(prompt, given=prompt.given or tuple(name for name, given in said if given))
 
 
-def _transcripts(ws: Workspace) -> Iterator[tuple[str, tuple[str, str]]]:
-    """Source and reading of each."""
+def _transcripts(ws: Workspace) -> Iterator[tuple[str, str]]:
+    """Id and source of each; a record's is not known, so that what was read of it must do."""
     encoding = stamped(ws.inputs).get("encoding")
     for row in _rows(ws.transcripts):
         about = {**row.get("source", {}), "given": encoding, "encoding": encoding}
-        # Whether a text stood in a record, or was joined from its segments, was not written down: it is either.
-        readings = [reading(row), *([reading(row | {"source": {"joined": True}})] if "segments" in row else [])]
-        yield row["id"], (source({"source": about}), " ".join(readings))
+        yield row["id"], f"{source({'source': about})} {readings(row)}"
 
 
 def _write(ledger: Ledger, provider: Provider, receipt: Receipt, known: list) -> None:

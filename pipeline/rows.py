@@ -50,7 +50,8 @@ class Rows:
             outcome, result = _unanswered(receipt)
         else:
             outcome = "ok" if result.ok else result.outcome
-        shared = result.custom_id not in (None, self.provider.custom_id(line))
+        alike = result.custom_id if result.custom_id not in (None, self.provider.custom_id(line)) else None
+        sent_as = request.get("sent", {}).get("as", alike)
         return {
             "id": carried["id"],
             "custom_id": name,
@@ -63,8 +64,8 @@ class Rows:
             "finish_reason": result.finish_reason,
             "model": result.model,
             "usage": result.usage,
-            "cost": 0.0 if shared or not receipt else _cost(result, self.provider, self.tariff.price(model)),
-            "sent_as": result.custom_id if shared else None,
+            "cost": 0.0 if sent_as or not receipt else _cost(result, self.provider, self.tariff.price(model)),
+            "sent_as": sent_as,
             "parts": None,
             "provider": self.provider.name,
             "job": receipt.ref["id"] if receipt and receipt.ref else None,

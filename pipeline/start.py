@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.clock import Clock
-from pipeline.errors import Ambiguous, Busy, DoubtError, Rejected, SpendError, UnfinishedError
+from pipeline.errors import Ambiguous, Busy, Rejected, SpendError, UnfinishedError
 from pipeline.ledger import Ledger, Receipt
 from pipeline.provider import Found, Provider
 from pipeline.words import many
@@ -36,7 +36,10 @@ class Starter:
     replace: bool = False
 
     def start(self, receipt: Receipt) -> Receipt:
-        """Take a shard from `planned` or `uploaded` to `running`. Raises if it cannot, with nothing lost."""
+        """Take a shard from `planned` or `uploaded` to `running`, or back to `uploaded` with one more start `lost`.
+
+        Raises if it cannot, with nothing lost.
+        """
         shard = self.ledger.shard(receipt)
         if receipt.state == "planned":
             handle = self.clock.patiently(lambda: self.provider.stage(shard))
@@ -56,21 +59,14 @@ class Starter:
             )
         if strangers and not self.replace:
             raise SpendError(_unknown(receipt, strangers))
-        if receipt.doubted and not self.replace:
-            raise DoubtError(doubt(receipt))
-        return self._once(receipt, [job.ref["id"] for job in there])
-
-    def _once(self, receipt: Receipt, known: list[str]) -> Receipt:
-        name = receipt.shard
+        name, known = receipt.shard, [job.ref["id"] for job in there]
         receipt = self.clock.patiently(lambda: self._send(self.ledger.receipts[name], known))
-        if receipt.ref:
-            return self.look(receipt)
-        receipt = self.recover(receipt)
-        if receipt.ref:
-            return receipt
-        if receipt.doubted:
-            raise DoubtError(doubt(receipt))
-        return self.start(receipt)
+        return self.look(receipt) if receipt.ref else self.recover(receipt)
+
+    def take(self, receipt: Receipt) -> Receipt:
+        """Take over the job of a lost start, if the service lists it by now."""
+        late = self.clock.patiently(lambda: self._mine(receipt))
+        return self._keep(receipt, self._certain(receipt, late)) if late else receipt
 
     def recover(self, receipt: Receipt) -> Receipt:
         """Find the job of a start whose answer was lost; without one, after SETTLE, back to `uploaded`."""
@@ -162,7 +158,9 @@ class Starter:
             return
         try:
             self.clock.patiently(lambda: self.provider.cancel(job.ref))
-            self.say(f"{receipt.shard}: a second job, {job.ref['id']}, was found and cancelled")
+            self.say(
+                f"{receipt.shard}: a second job, {job.ref['id']}, was found and cancelled; what it did is paid"
+            )
         except (Busy, Rejected) as error:
             self.say(f"{receipt.shard}: a second job, {job.ref['id']}, could NOT be cancelled: {error}")
 
@@ -174,11 +172,10 @@ def best(jobs: list[Found]) -> Found:
 
 
 def doubt(receipt: Receipt) -> str:
-    """What is known of a shard whose starts were lost, and what a person can do."""
+    """What is known of a shard whose starts were lost."""
     return (
-        f"{receipt.shard}: {many(receipt.lost, 'start')} had no answer, and no job of it is listed: "
-        f"up to {many(receipt.lost, 'job')} of its {many(receipt.requests, 'request')} may be paid. "
-        "Nothing was sent again. `make submit` takes the job once the service lists it; REPLACE=1 pays once more"
+        f"{many(receipt.lost, 'start')} had no answer, and no job of it is listed: "
+        f"up to {many(receipt.lost, 'job')} of its {many(receipt.requests, 'request')} may be paid"
     )
 
 

@@ -98,7 +98,7 @@ def _next(ws: Workspace, ledger: Ledger) -> str:
     if lost := [receipt for receipt in begun if receipt.doubted]:
         return f"`make submit` looks again for the job of {lost[0].shard}; REPLACE=1 pays once more"
     if planned := sum(receipt.requests for receipt in begun if receipt.unstarted):
-        return f"`make submit` sends the {many(planned, 'request')} that are planned"
+        return f"`make submit` sends what is planned: {many(planned, 'request')}"
     if not ws.batch.exists():
         given = "" if ws.inputs.exists() else " TRANSCRIPTS=…"
         return f"`make batch{given}` turns transcripts into requests (free)"

@@ -15,13 +15,15 @@ from pipeline.cost import Tariff
 from pipeline.cutting import cut, described
 from pipeline.errors import DoubtError, IncompleteError, SpendError
 from pipeline.files import write_json
-from pipeline.ledger import Ledger, Receipt
+from pipeline.ledger import MOST_LOST, Ledger, Receipt
 from pipeline.provider import Provider
 from pipeline.start import Starter, doubt
 from pipeline.survey import NAMED, Survey, approved, held, key, survey
 from pipeline.watch import Watch
 from pipeline.words import many
 from pipeline.workspace import Workspace
+
+LOOK = "`make submit` takes the job once the service lists it; REPLACE=1 pays once more"
 
 
 @dataclass(frozen=True)
@@ -100,8 +102,9 @@ def _approve(
     if not planned or asked.bounds.budget is None:
         return
     later = ahead(ledger.ws, provider, tariff, ledger, found.sampled)
+    able = [receipt for receipt in waiting if asked.replace or not receipt.doubted]
     try:
-        room.afford(ledger, waiting, tariff, asked.bounds, later.cost_most)
+        room.afford(ledger, able, tariff, asked.bounds, later.cost_most)
     except SpendError:
         for receipt in planned:
             ledger.save(receipt, state="cancelled")
@@ -120,9 +123,8 @@ def _start(starter: Starter, waiting: list[Receipt], tariff: Tariff, bounds: roo
         if why := room.queue(ledger, receipt, limits, tariff):
             full = full or why
             continue
-        room.afford(ledger, [receipt], tariff, bounds)
         try:
-            started = starter.start(receipt)
+            started = _started(starter, receipt, tariff, bounds)
         except DoubtError as doubt:
             doubts.append(doubt)
             continue
@@ -136,12 +138,28 @@ def _start(starter: Starter, waiting: list[Receipt], tariff: Tariff, bounds: roo
     return sent
 
 
+def _started(starter: Starter, receipt: Receipt, tariff: Tariff, bounds: room.Bounds) -> Receipt:
+    """Start a shard; again, if the first start proved never to have happened; a third time on a person's word."""
+    most = receipt.lost + 1 if receipt.doubted and starter.replace else MOST_LOST
+    while receipt.lost < most:
+        room.afford(starter.ledger, [receipt], tariff, bounds)
+        if receipt.lost:
+            starter.say(f"{receipt.shard}: {doubt(receipt)}; it is started again, which may pay again")
+        receipt = starter.start(receipt)
+        if receipt.ref:
+            return receipt
+    raise DoubtError(f"{receipt.shard}: {doubt(receipt)}. Nothing was sent again. {LOOK}")
+
+
 def _recover(starter: Starter) -> None:
-    lost = [receipt for receipt in starter.ledger if receipt.state == "starting"]
-    if lost:
+    starting = [receipt for receipt in starter.ledger if receipt.state == "starting"]
+    lost = [receipt for receipt in starter.ledger if receipt.unstarted and receipt.lost]
+    if starting or lost:
         starter.provider.preflight("")
-    for receipt in lost:
+    for receipt in starting:
         starter.recover(receipt)
+    for receipt in lost:
+        starter.take(receipt)
 
 
 def _refuse(ledger: Ledger, found: Survey, partial: bool) -> None:
@@ -151,12 +169,14 @@ def _refuse(ledger: Ledger, found: Survey, partial: bool) -> None:
     """
     if any(receipt.state == "starting" for receipt in ledger):
         raise IncompleteError("a submit was interrupted; run `make submit` to finish it")
+    for receipt in [receipt for receipt in ledger if receipt.unstarted and receipt.lost and not partial]:
+        raise IncompleteError(f"{receipt.shard}: {doubt(receipt)}. {LOOK}; PARTIAL=1 collects the others")
     missing = len(found.pending.keys() - found.combining)
     if missing <= _unsent(ledger.ws) or (partial and any(receipt.ref for receipt in ledger)):
         return
     count = f"{missing:,} of {found.total:,} requests were never submitted"
     if found.changed:
-        other = f"{len(found.changed):,} with another prompt, model or parameter"
+        other = f"{len(found.changed):,} with another text, prompt, model or parameter: {_some(found)}"
         raise IncompleteError(f"{count} ({other}); put it back, or `make submit` with a new RUN= or REPLACE=1")
     raise IncompleteError(f"{count}; run `make submit` to send them, or PARTIAL=1 collects the others")
 
@@ -167,11 +187,16 @@ def _unsent(ws: Workspace) -> int:
 
 
 def _changed(found: Survey, retry: bool) -> str:
-    some = ", ".join(list(found.changed.values())[:NAMED]) + (", …" if len(found.changed) > NAMED else "")
+    some = _some(found)
     share = f"{len(found.changed):,} of {found.total:,} requests"
     what = f"{share} were already submitted with another body, their text or the prompt having changed ({some})"
     hint = "" if retry else ", RETRY=1 if only those that failed should be sent again"
     return f"{what}; nothing was sent. Choose a new RUN=, or REPLACE=1 to pay for them again{hint}"
+
+
+def _some(found: Survey) -> str:
+    """A few of the custom_ids that were sent otherwise."""
+    return ", ".join(list(found.changed.values())[:NAMED]) + (", …" if len(found.changed) > NAMED else "")
 
 
 def _drop(ledger: Ledger, kept: list[Receipt], replace: bool) -> None:
@@ -179,7 +204,7 @@ def _drop(ledger: Ledger, kept: list[Receipt], replace: bool) -> None:
     unwanted = [receipt for receipt in ledger if receipt.unstarted and receipt not in kept]
     for receipt in unwanted:
         if receipt.lost and not replace:
-            raise DoubtError(doubt(receipt))
+            raise DoubtError(f"{receipt.shard}: {doubt(receipt)}, and the batch has changed. {LOOK}")
     for receipt in unwanted:
         ledger.save(receipt, state="cancelled")
 

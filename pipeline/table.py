@@ -33,7 +33,7 @@ def _rows(plan: Plan) -> Iterator[tuple[str, str]]:
         yield "later", f"about {many(plan.later.requests, 'request')} to combine answers: cost {_cost(plan.later)}"
     if len(plan.parts) > 1 or (plan.later.requests and plan.parts):
         yield "in all", _cost(_total(plan.parts) + plan.later)
-    if plan.started:
+    if plan.started or plan.begun:
         spent = UNKNOWN if plan.spent is None else dollars(plan.spent) + (" at most" if plan.open else "")
         yield "sent", f"{many(plan.started, 'request')} so far: {spent}"
     for label, parts in (("RETRY=1", plan.retry), ("REPLACE=1", plan.replace)):
@@ -43,8 +43,8 @@ def _rows(plan: Plan) -> Iterator[tuple[str, str]]:
                 f"would send {many(sum(part.requests for part in parts), 'request')} more: {_cost(_total(parts))}",
             )
     if plan.begun:
-        requests = sum(receipt.requests for receipt in plan.begun)
-        yield "lost", f"a start of {many(requests, 'request')} had no answer, and may be paid"
+        requests, starts = (sum(getattr(one, name) for one in plan.begun) for name in ("requests", "lost"))
+        yield "lost", f"{many(starts, 'start')} of {many(requests, 'request')} had no answer, and may be paid"
     yield from _end(plan, pending)
 
 
@@ -133,7 +133,8 @@ def _next(plan: Plan, pending: int, over: bool) -> str:
     }
     goal = " ".join(["make submit", *(word for word, said in words.items() if said)])
     if plan.begun:
-        return f"`{goal}` looks for the job of {plan.begun[0].shard} first"
+        again = "; it starts it again only with REPLACE=1" if plan.begun[0].doubted else " first"
+        return f"`{goal}` looks for the job of {plan.begun[0].shard}{again}"
     if plan.replace:
         return f"`{goal}` refuses: put the text, prompt and model back, choose a new RUN, or REPLACE=1"
     if over and pending:

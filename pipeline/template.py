@@ -18,17 +18,21 @@ PROBE = "oats and barley"  # words of a transcript that is none
 
 @dataclass(frozen=True)
 class Template:
-    """Makes the message of a transcript. `timed`: it sends the text with times in it."""
+    """Makes the message of a transcript."""
 
     fill: Callable[[Mapping[str, Any]], str]
-    timed: bool = False
+    names: frozenset[str] = frozenset({"text"})  # fields that it has
     times: int = 1  # that it sends the text
+
+    @property
+    def timed(self) -> bool:
+        return "timed" in self.names
 
     def __call__(self, transcript: Mapping[str, Any]) -> str:
         return self.fill(transcript)
 
     def source(self, transcript: Mapping[str, Any]) -> str:
-        """The text of a transcript as this template sends it."""
+        """The text of a transcript as this template sends it: with times in it or without."""
         return timed(transcript) if self.timed else transcript["text"]
 
 
@@ -57,7 +61,7 @@ def template(text: str, where: str, first: int = 1) -> Template:
     times = _times(fill)
     if not times:
         raise InputError(f"{where}: its {{{{ text }}}} comes to nothing, so no transcript would be sent")
-    return Template(fill, "timed" in names, times)
+    return Template(fill, frozenset(names), times)
 
 
 def _times(fill: Callable[[Mapping[str, Any]], str]) -> int:

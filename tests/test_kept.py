@@ -209,3 +209,52 @@ def test_a_half_sent_transcript_goes_on_in_the_parts_that_it_was_cut_into(make, 
     ok(make("results", **split))
     assert {row["outcome"] for row in read_jsonl(WS.results)} == {"ok"}
     assert sorted(set(server.paid)) == server.paid
+
+
+TITLED = "Say what this is about.\n---\n{{ title }}: {{ text }}\n"
+
+
+@pytest.mark.parametrize("code", ["same", "newer"])
+def test_under_another_name_or_in_two_files_it_is_paid_once(code, make, server, monkeypatch):
+    Path("talks/twin.txt").write_text(ORCHARD)
+    ok(make("submit"))
+    assert server.paid == ["harbour", "kiln", "orchard", "weir"]
+    ok(make("results"))
+    rows = {row["id"]: row for row in read_jsonl(WS.results)}
+    if code == "newer":
+        newer(monkeypatch)
+    ok(make("results"))
+    now = {row["id"]: row for row in read_jsonl(WS.results)}
+    assert now.pop("twin")["text"] == rows["orchard"]["text"] == rows.pop("twin")["text"]
+    assert now == rows
+    Path("talks/harbour.vtt").rename("talks/port.vtt")
+    talks = Path("talks/more.jsonl").read_text().replace('"kiln"', '"oven"')
+    Path("talks/more.jsonl").write_text(talks)
+    assert "nothing to send" in ok(make("plan"))
+    ok(make("submit"))
+    ok(make("results"))
+    now = {row["id"]: row for row in read_jsonl(WS.results)}
+    assert len(server.paid) == 4 and {row["outcome"] for row in now.values()} == {"ok"}
+    for old, new in (("harbour", "port"), ("kiln", "oven")):
+        assert (now[new]["text"], now[new]["sent_as"], now[new]["cost"]) == (rows[old]["text"], old, 0.0)
+
+
+def test_a_prompt_that_sees_the_name_of_a_file_asks_another_under_another(make, server, monkeypatch):
+    Path("ask.md").write_text(TITLED)
+    ok(make("submit"))
+    newer(monkeypatch)
+    Path("talks/harbour.vtt").rename("talks/port.vtt")
+    ok(make("submit"))
+    assert server.invoice[1:] == [["port"]]
+
+
+@pytest.mark.parametrize("code", ["same", "newer"])
+def test_a_prompt_more_sends_that_prompt_alone(code, make, server, monkeypatch):
+    ok(make("submit"))
+    Path("who.md").write_text("Who speaks?\n")
+    if code == "newer":
+        newer(monkeypatch)
+    ok(make("submit", PROMPTS="ask.md who.md"))
+    assert [name.partition(".")[2] for name in server.invoice[1]] == ["who"] * len(server.invoice[0])
+    ok(make("results", PROMPTS="ask.md who.md"))
+    assert {row["outcome"] for row in read_jsonl(WS.results)} == {"ok"}

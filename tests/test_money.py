@@ -33,7 +33,7 @@ from pipeline.submit import Asked, submit
 from pipeline.watch import Watch
 from pipeline.workspace import Workspace
 from tests.conftest import batched, read_jsonl, write_jsonl
-from tests.fakes import BUSY, LOST, FakeTime, Killed, Steps, dying_disk
+from tests.fakes import BUSY, LOST, Fake, FakeTime, Killed, Steps, dying_disk
 from tests.invoice import PRICE, Paid, Till
 
 MARGIN = 0.005  # of Llama 3, whose name the tests use
@@ -202,6 +202,28 @@ def test_without_a_price_there_is_no_budget(tmp_path, price):
     assert run.till.jobs == []
     run.submit(Asked(bounds=Bounds(100)), tariff=Tariff(run.provider, 1.0, 2.0))
     assert len(run.till.jobs) == 1
+
+
+def test_a_lost_start_counts_and_the_look_for_its_job_is_free(run, monkeypatch):
+    run.batch({"a": "oats"})
+    run.till.fault("start", LOST, LOST)
+    one = expected_most(run)
+    with monkeypatch.context() as patch:
+        patch.setattr(Fake, "_of", lambda self, handle: [])
+        with pytest.raises(SpendError, match=r"so far, and \$0\.\d+ at most for 1 request more"):
+            run.submit(Asked(bounds=Bounds(1.5 * one)))  # there is no money for a second start
+        assert len(run.till.jobs) == 1
+        with pytest.raises(DoubtError, match="2 starts had no answer"):
+            run.submit(Asked(bounds=Bounds(2.5 * one)))
+        with pytest.raises(DoubtError):
+            run.submit(Asked(bounds=Bounds(0)))
+    assert len(run.till.jobs) == 2 and committed([*Ledger(run.ws)], Tariff(run.provider)) == pytest.approx(2 * one)
+    run.submit(Asked(bounds=Bounds(0)))  # the service lists them by now
+    assert [job["state"] for job in run.till.jobs] == ["running", "cancelled"]
+
+
+def expected_most(run: Run) -> float:
+    return plan(run.ws, run.provider, Asked(), Tariff(run.provider)).parts[0].estimate.cost_most
 
 
 # ---- the queue ----------------------------------------------------------------------------------

@@ -119,7 +119,7 @@ def batch(
     )
     usual, asked = asked, [as_before(one, ledger) for one in asked]
     for model in sorted({one.model for one in asked} - {one.model for one in usual}):
-        say(f"model {model}, as this run was sent to; today's default would be {usual[0].model}")
+        say(f"model {model}, to which this run was sent; MODEL= says another")
     asked = windowed([asking.expressed(one, plugin) for one in asked], plugin, context, long)
     for one in asked:
         if one.literal:

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 import orjson
 
 import schemas
-from pipeline.transcripts.fields import renamed
+from pipeline.transcripts.fields import ALIASES, renamed
 from pipeline.transcripts.outcome import Outcome
 from pipeline.transcripts.reading import join, segment, tidy
 from pipeline.validate import values
@@ -38,17 +38,22 @@ def outcome(value: Any, where: str, path: str, said: set[str]) -> Outcome:
     record, read_as = renamed(value) if isinstance(value, dict) else (value, {})
     if not schemas.is_valid("transcript")(record):
         return Outcome(where, faults=list(schemas.faults("transcript", record)))
-    joined = {"joined": True} if record.get("text") is None else {}
-    if joined:
-        record["text"] = _words(record["segments"])
+    about = {"record": True, "sha256": _hash(value)}
+    if record.get("text") is None:
+        record["text"], about["joined"] = _words(record["segments"]), True
     if not record["text"]:
         return Outcome(where, record["id"], faults=["$.segments: no words in any segment"])
-    sha256 = hashlib.sha256(orjson.dumps(value)).hexdigest()
-    record["source"] = record.get("source", {"path": path, "format": "jsonl"}) | {"sha256": sha256, **joined}
+    record["source"] = record.get("source", {"path": path, "format": "jsonl"}) | about
     new = sorted(read_as.keys() - said)
     said.update(new)
     warnings = [("alias", f"`{alias}` is read as `{read_as[alias]}`") for alias in new]
     return Outcome(where, record["id"], orjson.dumps(record), warnings=warnings, format="jsonl")
+
+
+def _hash(value: dict[str, Any]) -> str:
+    """Of a record as it stands, but for its id: under another one it is the same."""
+    said = {name: inner for name, inner in value.items() if name not in ("id", *ALIASES["id"])}
+    return hashlib.sha256(orjson.dumps(said)).hexdigest()
 
 
 def _answer(row: dict[str, Any]) -> dict[str, Any]:
