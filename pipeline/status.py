@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import orjson
 
 from pipeline.cost import Tariff
 from pipeline.errors import clean
 from pipeline.files import BUFFER
-from pipeline.ledger import Ledger
+from pipeline.ledger import Ledger, identity
 from pipeline.spent import Bill, bill
 from pipeline.words import dollars, many
 from pipeline.workspace import Workspace
+
+AT = re.compile(rb',"at":\d+}\n?\Z')  # what a row of made/ has besides that of the index
 
 
 def status(ws: Workspace, tariff: Callable[[], Tariff]) -> Iterator[str]:
@@ -91,6 +95,18 @@ def _fresh(ws: Workspace) -> bool:
     return newer and ws.results.stat().st_mtime_ns >= ws.submitted.stat().st_mtime_ns
 
 
+def _all_sent(ws: Workspace, ledger: Ledger) -> bool:
+    """Whether each row of the index is one of a shard that was started: nothing is new, though the batch is."""
+    paths = [ledger.made(receipt) for receipt in ledger if not receipt.unstarted]
+    sent = {identity(AT.sub(b"}", line)) for path in paths if path.exists() for line in _lines(path)}
+    return ws.index.exists() and all(identity(line.rstrip()) in sent for line in _lines(ws.index))
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    with path.open("rb", buffering=BUFFER) as stream:
+        yield from stream
+
+
 def _next(ws: Workspace, ledger: Ledger) -> str:
     begun = list(ledger)
     if any(receipt.state == "starting" for receipt in begun):
@@ -102,10 +118,11 @@ def _next(ws: Workspace, ledger: Ledger) -> str:
     if not ws.batch.exists():
         given = "" if ws.inputs.exists() else " TRANSCRIPTS=…"
         return f"`make batch{given}` turns transcripts into requests (free)"
-    if not ws.submitted.exists():
+    if not begun:
         return "`make submit` sends what has no job yet (the goal that costs money)"
-    if ws.batch.stat().st_mtime_ns > ws.submitted.stat().st_mtime_ns:
-        return "`make plan` says what is new in the batch; `make results` if nothing is"
+    newer = not ws.submitted.exists() or ws.batch.stat().st_mtime_ns > ws.submitted.stat().st_mtime_ns
+    if newer and not _all_sent(ws, ledger):
+        return "`make plan` says what is new in the batch, and `make submit` sends it (the goal that costs money)"
     if not all(receipt.settled for receipt in begun):
         return "`make results`, or `make results WAIT=1` to wait for the jobs"
     if not _fresh(ws):

@@ -80,9 +80,11 @@ def test_code_that_makes_every_request_otherwise_changes_no_row(cleaned, make, s
     if cleaned:
         clean()
     newer(monkeypatch)
+    assert "nothing to send" in ok(make("plan", **split))
+    assert "`make submit`" not in ok(make("status", **split))
     ok(make("results", **split))
     assert read_jsonl(WS.results) == rows
-    assert "nothing to send" in ok(make("plan", **split))
+    assert "next     nothing: complete" in ok(make("status", **split))
     ok(make("submit", **split))
     assert server.paid == paid
 
