@@ -6,9 +6,8 @@
 # goal `submit` may start paid jobs: every other goal tells the command --no-new-jobs. `try` asks a few at once.
 
 # Your defaults for the variables below: local.mk for every run, run.mk for one; neither is in git.
-THERE := $(.VARIABLES)
+override THERE := $(.VARIABLES)
 -include local.mk
-OWN := $(filter-out THERE $(THERE),$(.VARIABLES))
 RUN ?= default
 # Make would run $(shell ...) inside a value, and RUN and PROVIDER become parts of file names.
 hash  := \#
@@ -17,22 +16,22 @@ named  = $(if $(findstring $$,$(value $1)),$(error $1 may not hold a dollar sign
   $(foreach c,$(UNFIT),$(if $(findstring $c,$($1)),$(error $1 may hold letters, digits, '.', '_' and '-' only)))\
   $(if $(filter 1,$(words $($1))),,$(error $1 must be one word)))
 $(call named,RUN)
-THERE := $(.VARIABLES)
 -include data/runs/$(RUN)/run.mk
-OWN += $(filter-out THERE $(THERE),$(.VARIABLES))
 PROVIDER ?= together
 $(call named,PROVIDER)
-VARIABLES := RUN PROVIDER TRANSCRIPTS ENCODING ERRORS VERBOSE WORKERS \
+override VARIABLES := RUN PROVIDER TRANSCRIPTS ENCODING ERRORS VERBOSE WORKERS \
              MODEL PROMPT PROMPTS TEMPLATE ANSWER MAX_TOKENS TEMPERATURE TOP_P EXTRA CONTEXT LONG OVERLAP \
              BUDGET SAMPLE EACH PRICE_IN PRICE_OUT QUEUE_TOKENS QUEUE_JOBS N ID JSON \
              WAIT POLL SETTLE RETRY REPLACE ADOPT PARTIAL STRICT BASE_URL KEY_ENV \
              LIVE_CONCURRENCY LIVE_RPM VLLM_COMMAND VLLM_ARGS LOCAL_MODEL LOCAL_CONTEXT
 $(foreach v,$(VARIABLES) VENV,$(if $(findstring $$,$(value $v)),$(error $v may not hold a dollar sign)))
-# A name that nobody knows is a typing error: SAMPEL=5 would send everything.
-OWN += $(foreach v,$(.VARIABLES),$(if $(filter command,$(origin $v)),$v))
-OWN += $(foreach v,$(filter %_API_KEY,$(.VARIABLES)),$(if $(filter file override,$(origin $v)),$v))
-ODD := $(sort $(filter-out $(VARIABLES) VENV,$(OWN)))
-WHY := $(if $(ODD),$(shell python3 -I pipeline/variables.py $(foreach v,$(PROVIDER) $(ODD),'$(subst ','\'',$v)')))
+# A name that nobody knows is a typing error: SAMPEL=5 would send everything. Looked at are names on the command line, those
+# that are new since before the two files, and those of the environment that one of them sets.
+override OURS := THERE OURS TYPED ODD WHY hash UNFIT named VARIABLES CURDIR MAKEFILE_LIST MAKEFLAGS SHELL
+override TYPED := $(foreach v,$(filter-out $(OURS) .%,$(.VARIABLES)),$(if \
+  $(or $(filter command,$(origin $v)),$(filter-out $(THERE),$v),$(filter file override,$(origin $v))),$v))
+override ODD := $(sort $(filter-out $(VARIABLES) VENV,$(TYPED)))
+override WHY := $(if $(ODD),$(shell python3 -I pipeline/variables.py $(foreach v,$(PROVIDER) $(ODD),'$(subst ','\'',$v)')))
 $(if $(ODD),$(if $(filter-out fine,$(or $(WHY),$(ODD))),$(error $(or $(WHY),no variable of this project: $(ODD)))))
 
 # Empty: the command's own default.  `python -m pipeline batch --help` explains each.
@@ -52,7 +51,7 @@ TOP_P       ?=
 EXTRA       ?=
 CONTEXT     ?=
 LONG        ?= refuse
-OVERLAP     ?= 200
+OVERLAP     ?=
 BUDGET      ?=
 SAMPLE      ?=
 EACH        ?=
@@ -155,6 +154,7 @@ demo:  ## Run everything on data/transcripts with a small model on this machine:
 	@$(MAKE) --no-print-directory submit show RUN=demo PROVIDER=local WAIT=1 TRANSCRIPTS=data/transcripts \
 	  PROMPT=data/prompts/demo.md MAX_TOKENS=90
 clean:  ## Remove what is free to rebuild; never shards, jobs or outputs
+	@[ ! -x $(PYTHON) ] || $(PIPELINE) remember
 	rm -f $(addprefix $(WORK)/,settings transcripts.jsonl rejected.jsonl batch.jsonl index.jsonl prompts.json round.jsonl submitted.json results.jsonl results.csv)
 
 # ---- the workshop --------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from pipeline.files import atomic, escape
 from pipeline.ids import Ids
 from pipeline.kept import Kept, Stored
 from pipeline.ledger import Ledger
-from pipeline.long import OVERLAP, pieces
+from pipeline.long import pieces
 from pipeline.made import Made, made, source
 from pipeline.notices import Notices
 from pipeline.prompt import Prompt
@@ -39,7 +39,7 @@ def batch(
     ws: Workspace,
     provider: Provider,
     asked: Sequence[Prompt],
-    overlap: int = OVERLAP,
+    overlap: int | None = None,
     verbose: bool = False,
     say: Callable[[str], None] = print,
 ) -> int:
@@ -101,7 +101,7 @@ def _built(
 ) -> Iterator[Pair]:
     """The requests of one transcript and prompt, as they are made today."""
     for body, part in pieces(prompt, transcript, Window.of(provider, prompt), made["overlap"]):
-        carried = row(part, made if part else made | {"overlap": None})
+        carried = row(part, made)
         yield {"custom_id": carried["custom_id"], "body": body}, carried
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from pipeline.ledger import Ledger
 from pipeline.provider import Provider
-from pipeline.start import Starter
+from pipeline.start import Starter, doubt
 
 
 def cancel(ledger: Ledger, provider: Provider, starter: Starter, say: Callable[[str], None]) -> int:
@@ -15,7 +15,9 @@ def cancel(ledger: Ledger, provider: Provider, starter: Starter, say: Callable[[
     for receipt in ledger:
         if receipt.state == "starting":
             receipt = starter.recover(receipt)
-        if receipt.unstarted:
+        if receipt.unstarted and receipt.lost:
+            say(f"{receipt.shard}: {doubt(receipt)}; `make submit` looks for it")
+        elif receipt.unstarted:
             ledger.save(receipt, state="cancelled")
             say(f"{receipt.shard}: dropped before it was sent")
         elif receipt.ref and receipt.ended is None:

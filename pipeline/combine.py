@@ -10,14 +10,15 @@ from typing import Any, BinaryIO
 
 import orjson
 
+from pipeline import made
 from pipeline.files import escape
 from pipeline.kept import Kept
 from pipeline.ledger import Ledger
-from pipeline.made import made
 from pipeline.rounds import Said, combining
 from pipeline.rows import Rows
 from pipeline.window import Window
 
+Request = dict[str, Any]
 Row = dict[str, Any]
 Asked = tuple[dict[str, Any], Row]  # a request of a round, and its row
 Pair = tuple[dict[str, Any], Mapping[str, Any]]  # a request of the batch, and its row of the index
@@ -37,7 +38,7 @@ class Combiner:
         self._rows, self._out, self._ledger, self.unsent, self.waiting = rows, out, ledger, 0, 0
 
     @cached_property
-    def _before(self) -> Kept:
+    def _kept(self) -> Kept:
         return Kept(self._ledger)
 
     def row(self, pairs: Sequence[Pair]) -> Row:
@@ -46,26 +47,31 @@ class Combiner:
         parts = [carried["part"] for _, carried in pairs]
         if parts == [None]:
             return rows[0]
-        whole = self._whole(pairs[0][1], parts, rows) if len(rows) > 1 else rows[0]
+        whole = self._whole(pairs, parts, rows) if len(rows) > 1 else rows[0]
         kept = [part | {name: row[name] for name in KEPT} for part, row in zip(parts, rows, strict=True)]
         return whole | {"parts": kept}
 
-    def _whole(self, carried: Mapping[str, Any], parts: list[Row], rows: list[Row]) -> Row:
+    def _whole(self, pairs: Sequence[Pair], parts: list[Row], rows: list[Row]) -> Row:
         """The row of the last request that can be made, or that was sent in other words; its cost is of all."""
-        whole, cost = carried["whole"], [row["cost"] for row in rows]
-        prompt = self._rows.prompts.of(whole)
+        carried, cost = pairs[0][1], [row["cost"] for row in rows]
+        whole, source = carried["whole"], made.parts(map(self._rows.content, (request for request, _ in pairs)))
         row, asked = self._combined(carried, parts, rows)
-        if row["outcome"] == "unsent":
-            newest = max(map(self._shard, rows))
-            sent = self._before.combined(whole, made(prompt), prompt, newest)
-            asked = [self._asked(self._before.request(one, one.row["custom_id"]), carried) for one in sent] or asked
-            row = asked[-1][1] if sent else row
+        if row["outcome"] == "unsent" and (sent := self._sent(whole, source, rows)):
+            asked = [self._asked(request, carried) for request in sent]
+            row = asked[-1][1]
         for request, one in asked:
-            self._out.write(escape(orjson.dumps(request)) + b"\n")
+            self._out.write(escape(orjson.dumps(request | {"combines": source})) + b"\n")
             self.unsent += one["outcome"] == "unsent"
             cost.append(one["cost"])
         self.waiting += row["outcome"] == "unsent" and row["error"]["message"].endswith(LATER)
         return row | {"custom_id": whole, "cost": None if None in cost else round(sum(cost), 9)}
+
+    def _sent(self, whole: str, source: str, rows: list[Row]) -> list[Request]:
+        """The requests that combined these answers before, in other words, or for another that asks the same."""
+        ask = made.made(self._rows.prompts.of(whole), source=source)
+        sent = self._kept.combined(ask, max(map(self._shard, rows)))
+        names = [whole + one.row["custom_id"].removeprefix(one.row["whole"]) for one in sent]
+        return [self._kept.request(one, name) for one, name in zip(sent, names, strict=True)]
 
     def _shard(self, row: Row) -> int:
         """The number of the shard that a row is answered from; 0 if there is none."""

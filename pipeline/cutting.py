@@ -78,7 +78,7 @@ def counted(ledger: Ledger, provider: Provider, model: str, todo: set[bytes], of
     counts = count((request["body"] for request, _, _ in ones), model, cores())
     margin, prompts = tokenizer(model).margin, load(ledger.ws)
     for (request, line, row), tokens in zip(others, counts, strict=True):
-        most, made = ceil(upper(tokens, margin, Calibration())), _made(request["custom_id"], row, prompts)
+        most, made = ceil(upper(tokens, margin, Calibration())), _made(request, row, prompts)
         yield Counted(line, tokens, request["body"]["max_tokens"], most, made)
 
 
@@ -91,10 +91,10 @@ def _first(
             yield request, line, row
 
 
-def _made(custom_id: str, row: bytes, prompts: Prompts) -> dict[str, Any]:
+def _made(request: Mapping[str, Any], row: bytes, prompts: Prompts) -> dict[str, Any]:
     """What a request was made from: as its row of the index says (an older one does not: {}), or its prompt, if it
     combines answers."""
     if row:
         carried = orjson.loads(row)
         return carried if "made" in carried else {}
-    return kept.combining(custom_id, prompts)
+    return kept.combining(request, prompts) if "combines" in request else {}

@@ -1,7 +1,7 @@
 """Requests that stay as they were sent: found by what they were made from, not by what code would make of it now.
 
-made/<shard>.jsonl has a row for each line of a shard, in its order: that of index.jsonl when it was sent, with
-`at`, the byte at which the line begins. One that combines answers is in no index; its row has "combines".
+made/<shard>.jsonl has a row for each line of a shard (schemas/made.schema.json): that of index.jsonl when it was
+sent, with where the line is.
 """
 
 from __future__ import annotations
@@ -18,26 +18,31 @@ from pipeline.errors import DamagedError
 from pipeline.files import BUFFER
 from pipeline.ledger import Ledger, Receipt, identity
 from pipeline.made import Made, made, reading, source
-from pipeline.prompt import MAX_TOKENS, Prompt
+from pipeline.prompt import Prompt
 from pipeline.prompts import Prompts
 
 SHIFT = 48  # bits for a place in a file
 ALONE = {"text", "timed"}  # a prompt that sees no more of a file asks the same of another with its bytes
 
 
-def combining(name: str, prompts: Prompts) -> dict[str, Any]:
-    """The row of a request that combines answers to parts, by its custom_id."""
-    prompt = prompts.of(name)
+def combining(request: Mapping[str, Any], prompts: Prompts) -> dict[str, Any]:
+    """The row of a request that combines answers to parts, which is in no index."""
+    name, prompt = request["custom_id"], prompts.of(request["custom_id"])
     about = {"custom_id": name, "whole": custom_id.whole(name), "prompt": prompt.name or None, "part": None}
-    return {**about, "combines": True, "made": asdict(made(prompt))}
+    return {**about, "made": asdict(made(prompt, source=request["combines"]))}
 
 
-def as_before(prompt: Prompt, ledger: Ledger) -> Prompt:
-    """The prompt, where nobody says a model, with the one that it was sent to in this run, or else the others."""
-    sent = [receipt for receipt in ledger if not receipt.unstarted and receipt.model]
-    used = [receipt.model for receipt in sent if receipt.prompt == prompt.name] or [one.model for one in sent]
-    stays = "model" in prompt.given or not used or prompt.model in used
-    return prompt if stays else replace(prompt, model=used[-1])
+def as_before(prompt: Prompt, last: Mapping[str, str], ledger: Ledger) -> Prompt:
+    """The prompt, where nobody says a model, with the one that the run was sent to.
+
+    If that were several: with the `last` that was asked by this prompt, or by one that names none, else the newest.
+    """
+    begun = [receipt for receipt in ledger if receipt.begun and receipt.model]
+    own = [receipt.model for receipt in begun if receipt.prompt == prompt.name]
+    used = own or [receipt.model for receipt in begun if receipt.model in last.values()]
+    if "model" in prompt.given or not used or prompt.model in used:
+        return prompt
+    return replace(prompt, model=last[prompt.name] if last.get(prompt.name) in used else used[-1])
 
 
 @dataclass(frozen=True)
@@ -53,36 +58,27 @@ class Stored:
         part = self.row["part"] or {"of": 0, "number": 0}
         return part["of"], part["number"]
 
-    @property
-    def made(self) -> Made:
-        return Made(**self.row["made"])
+    def asks(self, ask: Made) -> bool:
+        return Made.of(self.row).asks(ask, cut=bool(self.row["part"]))
 
     @property
     def carried(self) -> dict[str, Any]:
         """The row of the index."""
-        return {name: value for name, value in self.row.items() if name != "at"}
-
-    @property
-    def place(self) -> dict[str, Any]:
-        return {"shard": self.receipt.shard, "at": self.row["at"]}
+        return {name: value for name, value in self.row.items() if name not in ("at", "line")}
 
 
 class Kept:
-    """The rows of all shards, by source; those of requests that combine answers by what they are of.
-
-    Memory: a few words per request.
-    """
+    """The rows of all shards, by their sources. Memory: a few words per request."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger, self._receipts = ledger, [one for one in ledger if ledger.made(one).exists()]
         self._open: tuple[str, BinaryIO] | None = None  # the rows that were looked into last
         self._places: dict[bytes, list[int]] = {}
-        self._read = False  # whether some are known by what was read alone
+        self._read = False  # whether some are known by what was read
         for number, receipt in enumerate(self._receipts):
             for at, row in self._rows(receipt):
-                sources = row["whole"] if "combines" in row else row["made"]["source"]
-                self._read = self._read or "read:" in sources
-                for key in sources.split():
+                self._read = self._read or "read:" in row["made"]["source"]
+                for key in row["made"]["source"].split():
                     self._places.setdefault(identity(key.encode()), []).append((number << SHIFT) + at)
 
     def find(self, transcript: Mapping[str, Any], ask: Made, prompt: Prompt) -> list[Stored]:
@@ -92,29 +88,38 @@ class Kept:
         that only asks the same, then the newest.
         """
         keys = [source(transcript), *([reading(transcript)] if self._read else [])]
-        alike = [one for key in keys for one in self._all(key) if one.made.asks(ask, prompt.given)]
+        alike = [one for key in keys for one in self._all(key) if one.asks(ask)]
         own = [one for one in alike if one.row["id"] == transcript["id"]]
-        twins = alike if _asks_alone(prompt, keys[0]) else []
-        if not any(not one.receipt.unstarted for one in own or twins):
+        some = own or (alike if _asks_alone(prompt, keys[0]) else [])
+        if not any(one.receipt.begun for one in some):
             return []
-        latest = max(own or twins, key=lambda one: one.receipt.number)
-        others = [one for one in own or twins if one.row["whole"] == latest.row["whole"]]
-        newest = {one.part: one for one in others if one.part[0] == latest.part[0]}
+        latest = max(some, key=lambda one: one.receipt.number)
+        newest = {
+            one.part: one
+            for one in some
+            if (one.row["whole"], one.part[0]) == (latest.row["whole"], latest.part[0])
+        }
         return [newest[part] for part in sorted(newest)] if len(newest) == max(latest.part[0], 1) else []
 
-    def combined(self, whole: str, ask: Made, prompt: Prompt, newest: int) -> list[Stored]:
-        """The requests that combined answers to parts, the last one last; `newest` is the last shard with a part.
+    def combined(self, ask: Made, newest: int) -> list[Stored]:
+        """The requests that combined the answers to parts, which are `ask.source`, the last one last.
 
-        None if the last was not sent, is asked otherwise now, or is older than a part.
+        None if the last was not sent, is asked otherwise now, or is older than `newest`, the last shard with parts.
         """
-        rounds = {one.row["custom_id"]: one for one in self._all(whole) if not one.receipt.unstarted}
-        last = rounds.pop(whole, None)
-        fresh = last and last.receipt.number > newest and last.made.asks(ask, prompt.given)
-        return [*rounds.values(), last] if fresh else []
+        begun = [one for one in self._all(ask.source) if one.receipt.begun and one.asks(ask)]
+        rounds = {one.row["custom_id"]: one for one in begun}
+        last = [one for one in rounds.values() if one.row["custom_id"] == one.row["whole"]]
+        if not last or last[-1].receipt.number <= newest:
+            return []
+        mine = [one for one in rounds.values() if one.row["whole"] == last[-1].row["whole"]]
+        return [*(one for one in mine if one is not last[-1]), last[-1]]
 
     def line(self, one: Stored) -> bytes:
-        """The line as it was sent."""
-        return self._ledger.at(**one.place)
+        """The line as it was sent. Raises DamagedError if it is another one."""
+        line = self._ledger.at(one.receipt.shard, one.row["at"])
+        if identity(line).hex() != one.row["line"]:
+            raise self._damaged(one.receipt)
+        return line
 
     def request(self, one: Stored, name: str) -> dict[str, Any]:
         """A request of the batch that stands for it, under its own custom_id or another one.
@@ -122,11 +127,12 @@ class Kept:
         Where its line has no body of chat completions, it is shown as the line stands.
         """
         line, alias = self.line(one), {} if name == one.row["custom_id"] else {"as": one.row["custom_id"]}
-        request = {"custom_id": name, "body": orjson.loads(line).get("body"), "sent": one.place | alias}
+        place = {"shard": one.receipt.shard, "at": one.row["at"], **alias}
+        request = {"custom_id": name, "body": orjson.loads(line).get("body"), "sent": place}
         if schemas.is_valid("request")(request):
             return request
-        said, most = [{"role": "user", "content": line.decode()}], one.made.max_tokens or MAX_TOKENS
-        return request | {"body": {"model": one.made.model, "messages": said, "max_tokens": most}}
+        said, about = [{"role": "user", "content": line.decode()}], one.row["made"]
+        return request | {"body": {"model": about["model"], "messages": said, "max_tokens": about["max_tokens"]}}
 
     def _all(self, key: str) -> Iterator[Stored]:
         """The rows of a source, the oldest first."""
@@ -146,10 +152,16 @@ class Kept:
 
     def _parsed(self, line: bytes, receipt: Receipt) -> dict[str, Any]:
         try:
-            return orjson.loads(line)
+            row = orjson.loads(line)
         except ValueError:
-            path = self._ledger.made(receipt)
-            raise DamagedError(f"{path} is damaged; restore it, or remove it: it is made again") from None
+            raise self._damaged(receipt) from None
+        if not schemas.is_valid("made")(row):
+            raise self._damaged(receipt)
+        return row
+
+    def _damaged(self, receipt: Receipt) -> DamagedError:
+        path = self._ledger.made(receipt)
+        return DamagedError(f"{path} does not belong to its shard; restore it, or remove it and lose what it knew")
 
 
 def _asks_alone(prompt: Prompt, source: str) -> bool:

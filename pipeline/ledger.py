@@ -76,6 +76,11 @@ class Receipt:
         return self.state in UNSTARTED
 
     @property
+    def begun(self) -> bool:
+        """A start of it was sent: it may be paid."""
+        return not self.unstarted or self.lost > 0
+
+    @property
     def doubted(self) -> bool:
         """So many starts were lost that only a person can say that there is to be another."""
         return self.unstarted and self.lost >= MOST_LOST
@@ -129,7 +134,7 @@ class Ledger:
         """What its lines were made from: a row for each."""
         return self.ws.made / f"{receipt.shard}.jsonl"
 
-    def at(self, shard: str, at: int, **about: Any) -> bytes:
+    def at(self, shard: str, at: int) -> bytes:
         """The line that begins at this byte of a shard. Raises DamagedError if the shard is gone."""
         if self._open is None or self._open[0] != shard:
             path = self.ws.shards / f"{shard}.jsonl"
@@ -156,6 +161,13 @@ def identity(line: bytes) -> bytes:
     return hashlib.sha256(line).digest()[:16]
 
 
+def _lost(record: dict[str, Any]) -> int:
+    """Of an older version, which did not count: it looked for the job, started once more, and then gave up."""
+    if record.get("ref") or not (record.get("doubtful") or record["state"] == "starting"):
+        return 0
+    return MOST_LOST if record["state"] in UNSTARTED else 1
+
+
 def _read(path: Path) -> Receipt:
     try:
         record = orjson.loads(path.read_bytes())
@@ -165,6 +177,5 @@ def _read(path: Path) -> Receipt:
         raise DamagedError(f"{path}: written by a newer version; upgrade transcript-batch")
     if why := next(schemas.faults("receipt", record), None):
         raise DamagedError(f"{path}: {why}; restore the file")
-    no_job = record.get("ref") is None and (record["state"] == "starting" or record.get("doubtful", False))
-    record.setdefault("lost", int(no_job))  # in a receipt of an older version
+    record.setdefault("lost", _lost(record))
     return Receipt(**record)

@@ -58,6 +58,14 @@ def load(ws: Workspace) -> Prompts:
         raise DamagedError(f"{ws.prompts} does not belong to {ws.batch}; run `make -B batch`") from None
 
 
+def models(ws: Workspace) -> dict[str, str]:
+    """The model that each prompt of the last batch asked, where nobody said one."""
+    try:
+        return {prompt.name: prompt.model for prompt in load(ws) if "model" not in prompt.given}
+    except DamagedError:
+        return {}
+
+
 def _prompt(row: dict[str, Any]) -> Prompt:
     answer = row.pop("answer")
     return Prompt(**row, answer=Answer(**answer) if answer else None)

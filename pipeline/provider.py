@@ -151,6 +151,7 @@ class Provider(ABC):
     bills_failed: bool | None = None  # whether a request without an answer costs; None: the service does not say
     cache: tuple[float, float] | None = None  # a Price's write and read, where prefixes are kept if marked
     default_model: str | None = None
+    own_model: bool = False  # it answers with a model of its own, which MODEL does not choose
     caveat: str = ""  # one sentence, shown wherever this provider's answers are
 
     # -- pure: no network, no files -------------------------------------------------------------

@@ -34,6 +34,10 @@ class Rows:
     prompts: Prompts
     unsent: bool
 
+    def content(self, request: Mapping[str, Any]) -> bytes:
+        """What a request asks: its line without the id."""
+        return self.provider.content(self.answers.line(request))
+
     def row(self, request: Mapping[str, Any], carried: Mapping[str, Any], later: bool = False) -> dict[str, Any]:
         """The row of one request, which may have no job if it is of a `later` round.
 

@@ -14,7 +14,7 @@ import orjson
 
 from pipeline.errors import InputError
 from pipeline.files import BUFFER, durable, escape, publish
-from pipeline.ledger import Kind, Ledger, Receipt
+from pipeline.ledger import Kind, Ledger, Receipt, identity
 from pipeline.provider import Limits, Provider
 
 
@@ -25,7 +25,9 @@ def encode(provider: Provider, request: dict) -> bytes:
 
 def line(ledger: Ledger, provider: Provider, request: dict) -> bytes:
     """The line of a request of the batch: as it was sent, if that was in other words than today's."""
-    return ledger.at(**request["sent"]) if "sent" in request else encode(provider, request)
+    if "sent" in request:
+        return ledger.at(request["sent"]["shard"], request["sent"]["at"])
+    return encode(provider, {name: request[name] for name in ("custom_id", "body")})
 
 
 NONE = {"input": 0, "longest": 0, "output": 0, "marked": 0}  # tokens of a receipt; changed by nobody
@@ -102,7 +104,7 @@ def _write(ledger: Ledger, provider: str, lines: Iterable[Counted], kind: Kind) 
         for line, prompt, answer, _, row in lines:
             known = known and bool(row)
             stream.write(line + b"\n")
-            made.write(orjson.dumps({**row, "at": size}) + b"\n")
+            made.write(orjson.dumps({**row, "at": size, "line": identity(line).hex()}) + b"\n")
             whole.update(line + b"\n")
             count, size, tokens = count + 1, size + len(line) + 1, tally(tokens, line, prompt, answer)
     name = f"{ledger.next_number():04d}-{whole.hexdigest()[:8]}"

@@ -17,7 +17,7 @@ from pipeline.spent import Bill, bill
 from pipeline.words import dollars, many
 from pipeline.workspace import Workspace
 
-AT = re.compile(rb',"at":\d+}\n?\Z')  # what a row of made/ has besides that of the index
+PLACE = re.compile(rb',"at":\d+,"line":"\w+"}\n?\Z')  # what a row of made/ has besides that of the index
 
 
 def status(ws: Workspace, tariff: Callable[[], Tariff]) -> Iterator[str]:
@@ -98,7 +98,7 @@ def _fresh(ws: Workspace) -> bool:
 def _all_sent(ws: Workspace, ledger: Ledger) -> bool:
     """Whether each row of the index is one of a shard that was started: nothing is new, though the batch is."""
     paths = [ledger.made(receipt) for receipt in ledger if not receipt.unstarted]
-    sent = {identity(AT.sub(b"}", line)) for path in paths if path.exists() for line in _lines(path)}
+    sent = {identity(PLACE.sub(b"}", line)) for path in paths if path.exists() for line in _lines(path)}
     return ws.index.exists() and all(identity(line.rstrip()) in sent for line in _lines(ws.index))
 
 

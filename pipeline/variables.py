@@ -58,7 +58,7 @@ def _address(provider: str) -> str:
 
 def _sentence(name: str, near: list[str]) -> str:
     shown = name if name.isprintable() else repr(name)
-    if SECRET.fullmatch(name):
+    if SECRET.fullmatch(name) and not get_close_matches(name, near, 1, 0.9):
         return f"{shown}: a key comes from the environment only, as others can read what is typed or kept in a file"
     if near:
         return f"{shown} is no variable of this project; {near[0]}?"

@@ -12,7 +12,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-KINDS = ("transcript", "rejected", "request", "result", "receipt", "service", "prompt")
+KINDS = ("transcript", "rejected", "request", "made", "result", "receipt", "service", "prompt")
 
 
 @cache

@@ -7,10 +7,12 @@ from dataclasses import replace
 import orjson
 import pytest
 
+from pipeline.cancel import cancel
 from pipeline.errors import Busy, DoubtError, IncompleteError, Rejected, SpendError, UnfinishedError
 from pipeline.ledger import Ledger
 from pipeline.provider import Download
 from pipeline.sendall import sendall
+from pipeline.start import Starter
 from pipeline.submit import submit
 from pipeline.watch import Watch
 from tests.conftest import read_jsonl
@@ -176,6 +178,19 @@ def test_a_service_that_lists_nothing_gets_two_starts_of_a_shard_and_no_third(ws
     make_batch("a", "b", "c")
     typed(replace=True, wait=True)
     assert len(service.jobs) == 6
+
+
+def test_cancel_forgets_no_lost_start(make_batch, service, send, ws, time, monkeypatch):
+    make_batch("a")
+    monkeypatch.setattr(Fake, "_of", lambda self, handle: [])
+    said = []
+    for _ in range(3):
+        service.faults["start"] = [LOST] * 9
+        with pytest.raises(DoubtError):
+            send()
+        ledger, fake = Ledger(ws), Fake(service)
+        assert cancel(ledger, fake, Starter(ledger, fake, time.clock, said.append), said.append) == 0
+    assert len(service.jobs) == 2 and "may be paid; `make submit` looks for it" in said[-1]
 
 
 def test_a_late_job_of_a_repeated_start_is_cancelled(make_batch, service, send, collect):

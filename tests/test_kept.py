@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from pipeline.kept import as_before
+from pipeline.ledger import Ledger, Receipt
+from pipeline.prompt import Prompt
 from pipeline.provider import Limits
 from pipeline.workspace import Workspace
-from tests.conftest import read_jsonl
+from tests.conftest import read_jsonl, write_jsonl
 from tests.releases.make import HARBOUR, ORCHARD, RECORDS, long_talk
 from tests.test_releases import NEWER, newer_cut
 from tests.together_server import TogetherServer
@@ -182,9 +186,10 @@ def test_another_cut_that_a_person_asks_for_is_a_change(make, server, monkeypatc
     ok(make("submit", **split))
     newer_cut(monkeypatch)
     ok(make("submit", **split))
-    for other in ({"OVERLAP": 40}, {"CONTEXT": 900}, {"LONG": "truncate"}):
+    for other in ({"OVERLAP": 40}, {"CONTEXT": 900}, {"CONTEXT": ""}, {"LONG": "truncate"}):
         code, said = make("submit", **split | other)
         assert code == 5 and "with another body" in said, other
+    ok(make("submit", **split | {"OVERLAP": 200}))  # as it is without being said
     assert len(server.invoice) == 1
 
 
@@ -260,3 +265,83 @@ def test_a_prompt_more_sends_that_prompt_alone(code, make, server, monkeypatch):
     assert [name.partition(".")[2] for name in server.invoice[1]] == ["who"] * len(server.invoice[0])
     ok(make("results", PROMPTS="ask.md who.md"))
     assert {row["outcome"] for row in read_jsonl(WS.results)} == {"ok"}
+
+
+SPLIT = {"LONG": "split", "CONTEXT": 1200, "MAX_TOKENS": 200}
+
+
+def test_the_combined_answer_is_of_these_parts(make, server, monkeypatch):
+    """Parts of A, not combined; B, combined; A again: its own answers are to be combined."""
+    Path("talks").joinpath("long.txt").write_text(long_talk(60))
+    ok(make("submit", **SPLIT))
+    ok(make("results", **SPLIT))
+    Path("talks/long.txt").write_text(long_talk(64))
+    ok(make("submit --wait", **SPLIT | {"REPLACE": 1}))
+    Path("talks/long.txt").write_text(long_talk(60))
+    newer(monkeypatch)
+    ok(make("results", **SPLIT))
+    (row,) = [row for row in read_jsonl(WS.results) if row["id"] == "long"]
+    assert row["outcome"] == "unsent" and all(part["outcome"] == "ok" for part in row["parts"])
+
+
+@pytest.mark.parametrize("code", ["same", "newer"])
+def test_a_long_transcript_in_two_files_is_combined_once(code, make, server, monkeypatch):
+    for name in ("long", "long2"):
+        Path(f"talks/{name}.txt").write_text(long_talk(60))
+    ok(make("submit --wait", **SPLIT))
+    paid = server.paid
+    if code == "newer":
+        newer(monkeypatch)
+    ok(make("results", **SPLIT))
+    texts = {row["id"]: row["text"] for row in read_jsonl(WS.results)}
+    assert texts["long"] == texts["long2"]
+    ok(make("submit", **SPLIT))
+    assert server.paid == paid
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda row: row | {"at": 0},
+        lambda row: row | {"at": 10**9},
+        lambda row: row | {"at": "0"},
+        lambda row: row | {"made": {}},
+        lambda row: {},
+        lambda row: [],
+        lambda row: None,
+    ],
+)
+def test_rows_that_do_not_belong_to_their_shard_are_told(damage, make, server, monkeypatch):
+    ok(make("submit"))
+    ok(make("results"))
+    path = next(WS.made.iterdir())
+    write_jsonl(path, [damage(row) for row in read_jsonl(path)])
+    newer(monkeypatch)
+    for goal in ("results", "submit"):
+        code, said = make(goal)
+        assert code == 74 and f"{path} does not belong to its shard" in said
+    assert len(server.invoice) == 1
+
+
+def test_what_a_newer_release_added_to_a_row_is_left_alone(make, server, monkeypatch):
+    ok(make("submit"))
+    path = next(WS.made.iterdir())
+    write_jsonl(path, [row | {"made": row["made"] | {"seed": 7}} for row in read_jsonl(path)])
+    newer(monkeypatch)
+    ok(make("results"))
+
+
+def test_the_run_goes_on_with_the_model_that_was_asked_last(ws):
+    """Of two that were paid: the one that the last batch asked, where nobody had said it."""
+    ledger = Ledger(ws)
+    for number, model in enumerate(("old", "dear"), 1):
+        ledger.save(
+            Receipt(f"{number:04d}-00000000", "fake", 1, 2, "0" * 64, model, "ask", "running", ref={"id": model})
+        )
+    today = Prompt("new", name="ask")
+    assert as_before(today, {"ask": "old"}, ledger).model == "old"
+    assert as_before(today, {}, ledger).model == "dear"
+    assert as_before(replace(today, given=("model",)), {"ask": "old"}, ledger).model == "new"
+    assert as_before(replace(today, model="dear"), {"ask": "old"}, ledger).model == "dear"
+    assert as_before(replace(today, name="other"), {}, ledger).model == "new"  # another's word
+    assert as_before(replace(today, name="other"), {"ask": "old"}, ledger).model == "old"

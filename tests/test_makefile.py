@@ -274,6 +274,7 @@ def test_hostile_values_are_refused(name, value, make):
         ("TOGEHTER_BASE_URL", "TOGETHER_BASE_URL"),
         ("BEDROCK_BUKET", "BEDROCK_BUCKET"),
         ("VLLM_ARG", "VLLM_ARGS"),
+        ("MAX_TOKEN", "MAX_TOKENS"),
     ],
 )
 def test_a_mistyped_variable_is_refused_with_the_right_one(typed, right, make):
@@ -287,7 +288,13 @@ def test_every_goal_refuses_it_in_a_file_too(goal, make):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("WAIT = 1\nSAMPEL = 5\n")
         make.refused(goal, says="SAMPEL is no variable of this project; SAMPLE?")
-        path.write_text("POLL = 1\nBEDROCK_BUCKET = x\nOPENAI_BASE_URL = x\nexport CUDA_VISIBLE_DEVICES = 0\n")
+        make.env["RTRY"] = "1"
+        path.write_text("RTRY = 1\n")
+        make.refused(goal, says="RTRY is no variable of this project; RETRY?")
+        path.write_text(
+            "BUDGET := $(shell echo 5)\nPOLL = 1\nBEDROCK_BUCKET = x\nOPENAI_BASE_URL = x\n"
+            "export CUDA_VISIBLE_DEVICES = 0\n"
+        )
     assert make(goal, "-n").returncode == 0
     assert make.server.requests == []
 

@@ -5,7 +5,9 @@ Each is rebuilt from its sources first, as after a clone, which keeps no times: 
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -20,7 +22,7 @@ from pipeline.parts import beginning, cut
 from pipeline.transcripts import file, jsonl
 from pipeline.workspace import Workspace
 from tests.anthropic_server import AnthropicServer
-from tests.conftest import ROOT, read_jsonl
+from tests.conftest import ROOT, read_jsonl, write_jsonl
 from tests.together_server import TogetherServer
 
 HOME = ROOT / "tests" / "releases"
@@ -150,7 +152,7 @@ def newer_schema(patch):
 def newer_cut(patch):
     patch.setattr("pipeline.long.cut", lambda text, most, *how: cut(text, most // 2, *how))
     patch.setattr("pipeline.long.beginning", lambda text, most, *how: beginning(text, most // 2, *how))
-    patch.setattr("pipeline.prices.window", lambda provider, model: 5000)
+    patch.setattr("pipeline.prices.window", lambda provider, model: 6000)
 
 
 def newer_wire(patch):
@@ -165,7 +167,14 @@ def newer_rounds(patch):
     patch.setattr("pipeline.rounds.Said.block", property(lambda self: f"## {self.name}\n\n{self.text}"))
 
 
-NEWER = (newer_model, newer_reader, newer_schema, newer_cut, newer_wire, newer_rounds)
+def newer_defaults(patch):
+    for module in ("prompt", "made", "older"):
+        patch.setattr(f"pipeline.{module}.COMBINE", "Make one of these.")
+    patch.setattr("pipeline.prompt.MAX_TOKENS", 5000)
+    patch.setattr("pipeline.made.OVERLAP", 90)
+
+
+NEWER = (newer_model, newer_reader, newer_schema, newer_cut, newer_wire, newer_rounds, newer_defaults)
 
 
 def test_nor_by_code_that_makes_every_request_otherwise(old, monkeypatch):
@@ -178,3 +187,68 @@ def test_nor_by_code_that_makes_every_request_otherwise(old, monkeypatch):
 def test_nor_by_code_that_does_one_thing_otherwise(newer, old, monkeypatch):
     newer(monkeypatch)
     check(old)
+
+
+# ---- odd states of theirs -----------------------------------------------------------------------
+
+
+def case(name: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("old", [HOME / "8e20d87" / name], indirect=True, ids=[name])
+
+
+def changed(old: Old, id: str, **fields) -> None:
+    """A row of transcripts.jsonl as the old release wrote it of another source, after the batch."""
+    rows = [row | fields if row["id"] == id else row for row in read_jsonl(old.ws.transcripts)]
+    write_jsonl(old.ws.transcripts, rows)
+
+
+@case("plain")
+def test_transcripts_that_are_newer_than_the_batch_are_not_what_was_sent(old):
+    text = Path("talks/orchard.txt").read_text().replace("Eleven", "Nine")
+    Path("talks/orchard.txt").write_text(text)
+    sha256 = hashlib.sha256(text.encode()).hexdigest()
+    changed(old, "orchard", text=text.strip(), source={"path": "talks/orchard.txt", "sha256": sha256})
+    old.goals()
+    code, _, err = old.run("submit")
+    assert code == 5 and "1 of 5 requests were already submitted" in err and not old.sent()
+
+
+@case("lost-start")
+def test_a_start_that_was_given_up_is_taken_when_it_is_listed(old):
+    """Its second start was lost too; the service lists the job by now."""
+    path = next(old.ws.jobs.iterdir())
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"state": "uploaded", "intent": None}))
+    assert next(iter(Ledger(old.ws))).doubted
+    old.goals("submit", "results")
+    assert not old.sent() and {row["outcome"] for row in old.rows()} == {"ok"}
+
+
+@case("plain")
+def test_rows_that_are_missing_are_looked_for_again(old):
+    old.goals("submit", "results")
+    path = next(old.ws.made.iterdir())
+    whole = path.read_bytes()
+    path.write_bytes(b"".join(whole.splitlines(keepends=True)[:-1]))
+    os.utime(path, (0, 0))
+    old.goals("results")
+    assert path.read_bytes().startswith(b"".join(whole.splitlines(keepends=True)[:-1]))
+    assert len(read_jsonl(path)) == 5
+
+
+@case("plain")
+def test_a_source_that_a_person_wrote_stops_nothing(old):
+    changed(old, "kiln", source={"sha256": 7, "path": "x"})
+    old.goals("submit", "results")
+    assert not old.sent()
+
+
+@case("plain")
+@pytest.mark.parametrize("words", [b"", b"[]\n", b"7\n" * 5, b"{\n", b'{"custom_id": 7}\n' * 5])
+def test_a_damaged_index_has_one_line(words, old):
+    old.goals("submit", "results")
+    old.ws.index.write_bytes(words)
+    for command in ("settings", "results", "status", "plan", "batch"):
+        code, out, err = old.run(*command.split())
+        assert code in (0, 2, 74) and "Traceback" not in out + err
+    old.goals("submit", "results")
+    assert not old.sent()

@@ -24,10 +24,18 @@ RECEIPT = {
 }  # fmt: skip
 REJECTED = {"where": "talks.jsonl:2", "reasons": ["$: 'id' is a required property"]}
 SERVICE = {"url": "https://host/v1", "key": "MY_KEY", "max_requests": 5, "cancel": "DELETE {batches}/{id}"}
+MADE = {
+    "custom_id": "a", "whole": "a", "prompt": None, "part": None, "at": 0, "line": "0" * 32,
+    "made": {
+        "source": "file:0", "asked": "0", "model": "m", "long": "refuse", "max_tokens": 1, "window": None,
+        "overlap": None, "given": [],
+    },
+}  # fmt: skip
 GOOD = {
     "transcript": TRANSCRIPT,
     "rejected": REJECTED,
     "request": REQUEST,
+    "made": MADE,
     "result": RESULT,
     "receipt": RECEIPT,
     "service": SERVICE,
@@ -40,10 +48,14 @@ VALID = [
     ("transcript", TRANSCRIPT | {"metadata": {"a": 1, "b": None, "c": "d", "e": True}, "episode": "S02E28"}),
     ("request", {"custom_id": "a" * 64, "body": REQUEST["body"] | {"top_k": 40, "response_format": {}}}),
     ("result", RESULT | {"outcome": "error", "text": None, "error": {"message": "m", "code": None}}),
+    ("made", MADE | {"id": "a", "part": {"number": 1, "of": 2}, "newer": 1}),
     ("receipt", RECEIPT | {"model": "m"}),
     ("receipt", RECEIPT | {"ref": {"id": "x", "more": 1}, "state": "running", "intent": 1.5}),
 ]
 INVALID = [
+    ("made", MADE | {"made": {}}),
+    ("made", MADE | {"at": -1}),
+    ("made", {}),
     ("transcript", {"id": "", "text": "x"}),
     ("transcript", {"id": "a\nb", "text": "x"}),
     ("transcript", {"id": "a\u2028b", "text": "x"}),

@@ -100,9 +100,7 @@ def asking(command: Callable) -> Callable:
             "OVERLAP",
             "--overlap",
             type=click.IntRange(0),
-            default=200,
-            show_default=True,
-            help="Tokens that a part repeats of the one before.",
+            help="Tokens that a part repeats of the one before; 200 without it.",
         ),
     ]
     return all_of(options, command)

@@ -43,6 +43,16 @@ def settings(
     settings(ws, reading, asking, _paths(ws, files, reading.transcripts))
 
 
+@main.command(hidden=True)
+@workspace
+def remember(run: str, provider: str) -> None:
+    """Write down what older releases sent, before `make clean` removes what tells it (free)."""
+    from pipeline import plugins
+    from pipeline.older import remember
+
+    remember(Workspace.of(run, provider), lambda: plugins.provider(provider))
+
+
 @main.command()
 @workspace
 @reading
@@ -90,7 +100,7 @@ def batch(
     answer: str,
     context: int | None,
     long: str,
-    overlap: int,
+    overlap: int | None,
     **sampling: float | None,
 ) -> None:
     """Turn transcripts into requests, one a line (free). FILES are read first, as `transcripts` does."""
@@ -101,6 +111,7 @@ def batch(
     from pipeline.kept import as_before
     from pipeline.ledger import Ledger
     from pipeline.older import remember
+    from pipeline.prompts import models
     from pipeline.window import windowed
 
     ws = Workspace.of(run, provider)
@@ -117,7 +128,8 @@ def batch(
         schema=answer,
         default_model=plugin.default_model or next((one.model for one in ledger), ""),
     )
-    usual, asked = asked, [as_before(one, ledger) for one in asked]
+    usual = asked
+    asked = usual if plugin.own_model else [as_before(one, models(ws), ledger) for one in usual]
     for model in sorted({one.model for one in asked} - {one.model for one in usual}):
         say(f"model {model}, to which this run was sent; MODEL= says another")
     asked = windowed([asking.expressed(one, plugin) for one in asked], plugin, context, long)

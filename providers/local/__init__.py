@@ -31,7 +31,7 @@ class Local(FolderProvider):
     """llama.cpp on the bundled weights, or on the GGUF file in LOCAL_MODEL."""
 
     name, about = "local", "a small model on this machine: no key, no cost"
-    discount, tag = "no money", "folder"
+    discount, tag, own_model = "no money", "folder", True
 
     @property
     def default_model(self) -> str:
