@@ -101,8 +101,8 @@ def plan(ws: Workspace, provider: Provider, asked: Asked, tariff: Tariff, contex
         ahead(ws, provider, tariff, ledger, found.sampled),
         sum(receipt.requests for receipt in ledger if not receipt.unstarted),
         committed(list(ledger), tariff),
-        any(not exactly(receipt, tariff.price(receipt.model)) for receipt in ledger if not receipt.unstarted),
-        [receipt for receipt in ledger if receipt.state == "starting" or (receipt.lost and not receipt.ref)],
+        any(not exactly(receipt, tariff.price(receipt.model)) for receipt in ledger if receipt.begun),
+        [receipt for receipt in ledger if receipt.begun and not receipt.ref],
         asked,
     )
 

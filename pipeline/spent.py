@@ -102,8 +102,9 @@ class Bill:
     jobs: int
     open: int  # jobs that run, or are not fetched yet
     uncounted: int  # answers without usage
-    most: float | None
+    most: float | None  # with second jobs that were cancelled
     bound: bool = False
+    seconds: int = 0
 
 
 def bill(ledger: Iterable[Receipt], tariff: Tariff) -> Bill:
@@ -125,6 +126,7 @@ def bill(ledger: Iterable[Receipt], tariff: Tariff) -> Bill:
         uncounted=sum(receipt.usage["uncounted"] for receipt in ended if receipt.usage),
         most=committed(receipts, tariff),
         bound=not all(map(exactly, ended, prices)),
+        seconds=sum(len(receipt.duplicates) for receipt in ended),
     )
 
 

@@ -148,7 +148,7 @@ def _started(starter: Starter, receipt: Receipt, tariff: Tariff, bounds: room.Bo
         receipt = starter.start(receipt)
         if receipt.ref:
             return receipt
-    raise DoubtError(f"{receipt.shard}: {doubt(receipt)}. Nothing was sent again. {LOOK}")
+    raise DoubtError(f"{receipt.shard}: {doubt(receipt)}. It is not started again. {LOOK}")
 
 
 def _recover(starter: Starter) -> None:
