@@ -15,7 +15,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from pipeline import plugins, shards
+from pipeline import made, older, plugins, prompt, shards
 from pipeline.answer import Answer
 from pipeline.ledger import Ledger, Receipt
 from pipeline.parts import beginning, cut
@@ -168,8 +168,8 @@ def newer_rounds(patch):
 
 
 def newer_defaults(patch):
-    for module in ("prompt", "made", "older"):
-        patch.setattr(f"pipeline.{module}.COMBINE", "Make one of these.")
+    for module in (prompt, made, older):
+        patch.setattr(module, "COMBINE", "Make one of these.")
     patch.setattr("pipeline.prompt.MAX_TOKENS", 5000)
     patch.setattr("pipeline.made.OVERLAP", 90)
 
