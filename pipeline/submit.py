@@ -125,8 +125,8 @@ def _start(starter: Starter, waiting: list[Receipt], tariff: Tariff, bounds: roo
             continue
         try:
             started = _started(starter, receipt, tariff, bounds)
-        except DoubtError as doubt:
-            doubts.append(doubt)
+        except DoubtError as error:
+            doubts.append(error)
             continue
         sent += started.requests if started.intent else 0  # a job that was taken over had no intent
         say(f"{started.shard}: {many(started.requests, 'request')}, job {started.ref['id']}")

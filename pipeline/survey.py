@@ -201,13 +201,12 @@ def _records(ws: Workspace, faults: Faults) -> Iterator[tuple[Path, int, Any, by
         for path in filter(Path.exists, (ws.batch, ws.round)):
             with path.open("rb", buffering=BUFFER) as stream:
                 for number, request in parse(stream, path, "request", faults):
-                    beside = path == ws.batch
-                    yield (
-                        path,
-                        number,
-                        request,
-                        next((row for at, row in rows if at == number), b"") if beside else b"",
-                    )
+                    yield path, number, request, _beside(rows, number) if path == ws.batch else b""
+
+
+def _beside(rows: Iterator[tuple[int, bytes]], number: int) -> bytes:
+    """The row of the index on that line; numbers grow from call to call."""
+    return next((row for at, row in rows if at == number), b"")
 
 
 def _place(where: Where) -> str:
