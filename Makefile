@@ -10,9 +10,9 @@ override THERE := $(.VARIABLES)
 -include local.mk
 RUN ?= default
 # Make would run $(shell ...) inside a value, and RUN and PROVIDER become parts of file names.
-hash  := \#
-UNFIT := / \ : ; % * ? = & | < > ( ) [ ] { } ' " ` ~ ! , @ + ^ $(hash)
-named  = $(if $(findstring $$,$(value $1)),$(error $1 may not hold a dollar sign))$(strip \
+override hash  := \#
+override UNFIT := / \ : ; % * ? = & | < > ( ) [ ] { } ' " ` ~ ! , @ + ^ $(hash)
+override named = $(if $(findstring $$,$(value $1)),$(error $1 may not hold a dollar sign))$(strip \
   $(foreach c,$(UNFIT),$(if $(findstring $c,$($1)),$(error $1 may hold letters, digits, '.', '_' and '-' only)))\
   $(if $(filter 1,$(words $($1))),,$(error $1 must be one word)))
 $(call named,RUN)
@@ -27,9 +27,9 @@ override VARIABLES := RUN PROVIDER TRANSCRIPTS ENCODING ERRORS VERBOSE WORKERS \
 $(foreach v,$(VARIABLES) VENV,$(if $(findstring $$,$(value $v)),$(error $v may not hold a dollar sign)))
 # A name that nobody knows is a typing error: SAMPEL=5 would send everything. Looked at are names on the command line, those
 # that are new since before the two files, and those of the environment that one of them sets.
-override OURS := THERE OURS TYPED ODD WHY hash UNFIT named VARIABLES CURDIR MAKEFILE_LIST MAKEFLAGS SHELL
-override TYPED := $(foreach v,$(filter-out $(OURS) .%,$(.VARIABLES)),$(if \
-  $(or $(filter command,$(origin $v)),$(filter-out $(THERE),$v),$(filter file override,$(origin $v))),$v))
+override OURS := THERE OURS TYPED ODD WHY hash UNFIT named VARIABLES CURDIR GNUMAKEFLAGS MAKE% MFLAGS SHELL
+override TYPED := $(foreach v,$(filter-out $(OURS),$(.VARIABLES)),$(if $(or $(filter command,$(origin $v)),$(if \
+  $(filter .%,$v),,$(or $(filter-out $(THERE),$v),$(filter file override,$(origin $v))))),$v))
 override ODD := $(sort $(filter-out $(VARIABLES) VENV,$(TYPED)))
 override WHY := $(if $(ODD),$(shell python3 -I pipeline/variables.py $(foreach v,$(PROVIDER) $(ODD),'$(subst ','\'',$v)')))
 $(if $(ODD),$(if $(filter-out fine,$(or $(WHY),$(ODD))),$(error $(or $(WHY),no variable of this project: $(ODD)))))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import filecmp
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import orjson
 
@@ -75,10 +77,17 @@ def batch(
                 if (part := carried["part"]) and part["number"] == 1:
                     notices.add("long", transcript["id"], _cut(part))
         faults.check(f"{LONGER if refused else 'mend the input'}, and run `make batch` again")
-        ws.round.unlink(missing_ok=True)  # it combines answers to another batch
+        if ws.round.exists() and not (_same_file(requests, ws.batch) and _same_file(index, ws.index)):
+            ws.round.unlink()  # it combines answers to another batch
         several.save(ws)
     notices.close()
     return count
+
+
+def _same_file(stream: BinaryIO, path: Path) -> bool:
+    """Whether what was written is what lies there."""
+    stream.flush()
+    return path.exists() and filecmp.cmp(stream.name, path, shallow=False)
 
 
 def _requests(

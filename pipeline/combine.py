@@ -14,6 +14,7 @@ from pipeline import made
 from pipeline.files import escape
 from pipeline.kept import Kept
 from pipeline.ledger import Ledger
+from pipeline.made import Made
 from pipeline.rounds import Said, combining
 from pipeline.rows import Rows
 from pipeline.window import Window
@@ -55,29 +56,32 @@ class Combiner:
         """The row of the last request that can be made, or that was sent in other words; its cost is of all."""
         carried, cost = pairs[0][1], [row["cost"] for row in rows]
         whole, source = carried["whole"], made.parts(map(self._rows.content, (request for request, _ in pairs)))
-        row, asked = self._combined(carried, parts, rows)
-        if row["outcome"] == "unsent" and (sent := self._sent(whole, source, rows)):
+        ask, newest = made.made(self._rows.prompts.of(whole), source=source), max(map(self._shard, rows))
+        row, asked = self._combined(carried, parts, rows, ask, newest)
+        if row["outcome"] == "unsent" and (sent := self._sent(whole, ask, newest)):
             asked = [self._asked(request, carried) for request in sent]
             row = asked[-1][1]
         for request, one in asked:
-            self._out.write(escape(orjson.dumps(request | {"combines": source})) + b"\n")
+            self._out.write(escape(orjson.dumps(request)) + b"\n")
             self.unsent += one["outcome"] == "unsent"
             cost.append(one["cost"])
         self.waiting += row["outcome"] == "unsent" and row["error"]["message"].endswith(LATER)
         return row | {"custom_id": whole, "cost": None if None in cost else round(sum(cost), 9)}
 
-    def _sent(self, whole: str, source: str, rows: list[Row]) -> list[Request]:
+    def _sent(self, whole: str, ask: Made, newest: int) -> list[Request]:
         """The requests that combined these answers before, in other words, or for another that asks the same."""
-        ask = made.made(self._rows.prompts.of(whole), source=source)
-        sent = self._kept.combined(ask, max(map(self._shard, rows)))
+        sent = self._kept.combined(whole, ask, newest)
         names = [whole + one.row["custom_id"].removeprefix(one.row["whole"]) for one in sent]
-        return [self._kept.request(one, name) for one, name in zip(sent, names, strict=True)]
+        about = {"combines": ask.source}
+        return [self._kept.request(one, name) | about for one, name in zip(sent, names, strict=True)]
 
     def _shard(self, row: Row) -> int:
         """The number of the shard that a row is answered from; 0 if there is none."""
         return next((one.number for one in self._ledger if one.ref and one.ref["id"] == row["job"]), 0)
 
-    def _combined(self, carried: Mapping[str, Any], parts: list[Row], rows: list[Row]) -> tuple[Row, list[Asked]]:
+    def _combined(
+        self, carried: Mapping[str, Any], parts: list[Row], rows: list[Row], ask: Made, newest: int
+    ) -> tuple[Row, list[Asked]]:
         """The last row that can be made of rounds, and their requests, each with its row."""
         whole, asked = carried["whole"], []
         prompt = self._rows.prompts.of(whole)
@@ -90,12 +94,25 @@ class Combiner:
             round = combining(prompt, carried, answered, window, whole, number)
             before = {one.first: row for one, row in zip(said, rows, strict=True)}
             said = [to for _, to in round]
-            new = {to.first: self._asked(request, carried) for request, to in round if request}
+            about, new = {"combines": ask.source}, {}
+            for request, to in round:
+                if request:
+                    one = self._asked(request | about | {"span": [to.first, to.last]}, carried)
+                    new[to.first] = self._again(one, carried, ask, newest)
             asked += new.values()
             rows = [new[to.first][1] if to.first in new else before[to.first] for to in said]
             if len(rows) == 1:
                 return rows[0], asked
         raise AssertionError("each round has fewer answers than the last")
+
+    def _again(self, one: Asked, carried: Mapping[str, Any], ask: Made, newest: int) -> Asked:
+        """A request of a round and its row; or, if it was sent in other words, that one."""
+        request, row = one
+        if row["outcome"] != "unsent":
+            return one
+        sent = self._kept.round(request["custom_id"], ask, request["span"], newest)
+        about = {name: request[name] for name in ("combines", "span")}
+        return self._asked(self._kept.request(sent, request["custom_id"]) | about, carried) if sent else one
 
     def _asked(self, request: dict[str, Any], carried: Mapping[str, Any]) -> Asked:
         row = self._rows.row(request, carried, later=True)

@@ -29,7 +29,7 @@ def combining(request: Mapping[str, Any], prompts: Prompts) -> dict[str, Any]:
     """The row of a request that combines answers to parts, which is in no index."""
     name, prompt = request["custom_id"], prompts.of(request["custom_id"])
     about = {"custom_id": name, "whole": custom_id.whole(name), "prompt": prompt.name or None, "part": None}
-    return {**about, "made": asdict(made(prompt, source=request["combines"]))}
+    return {**about, "span": request.get("span"), "made": asdict(made(prompt, source=request["combines"]))}
 
 
 def as_before(prompt: Prompt, last: Mapping[str, str], ledger: Ledger) -> Prompt:
@@ -101,18 +101,28 @@ class Kept:
         }
         return [newest[part] for part in sorted(newest)] if len(newest) == max(latest.part[0], 1) else []
 
-    def combined(self, ask: Made, newest: int) -> list[Stored]:
-        """The requests that combined the answers to parts, which are `ask.source`, the last one last.
+    def combined(self, whole: str, ask: Made, newest: int) -> list[Stored]:
+        """The requests that combined the answers to parts, which are `ask.source`, the last one last: those of this
+        result, else of the newest other one.
 
         None if the last was not sent, is asked otherwise now, or is older than `newest`, the last shard with parts.
         """
         begun = [one for one in self._all(ask.source) if one.receipt.begun and one.asks(ask)]
-        rounds = {one.row["custom_id"]: one for one in begun}
-        last = [one for one in rounds.values() if one.row["custom_id"] == one.row["whole"]]
-        if not last or last[-1].receipt.number <= newest:
+        last = [one for one in begun if one.row["custom_id"] == one.row["whole"]]
+        own = [one for one in last if one.row["whole"] == whole] or last
+        latest = max(own, key=lambda one: one.receipt.number, default=None)
+        if latest is None or latest.receipt.number <= newest:
             return []
-        mine = [one for one in rounds.values() if one.row["whole"] == last[-1].row["whole"]]
-        return [*(one for one in mine if one is not last[-1]), last[-1]]
+        rounds = {one.row["custom_id"]: one for one in begun if one.row["whole"] == latest.row["whole"]}
+        return [*(one for one in rounds.values() if one is not latest), latest]
+
+    def round(self, name: str, ask: Made, span: list[int], newest: int) -> Stored | None:
+        """The request of that custom_id that combined the same of these answers, newer than shard `newest`."""
+        begun = [one for one in self._all(ask.source) if one.receipt.begun and one.receipt.number > newest]
+        same = [
+            one for one in begun if one.row["custom_id"] == name and one.row.get("span") == span and one.asks(ask)
+        ]
+        return same[-1] if same else None
 
     def line(self, one: Stored) -> bytes:
         """The line as it was sent. Raises DamagedError if it is another one."""

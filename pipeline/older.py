@@ -6,10 +6,11 @@ index, round.jsonl. What was sent by another batch than this stays without a row
 
 from __future__ import annotations
 
-from collections import defaultdict
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import orjson
 
 from pipeline import kept
 from pipeline.errors import PipelineError, ProviderError
-from pipeline.files import BUFFER, atomic
+from pipeline.files import BUFFER, atomic, escape
 from pipeline.ledger import Ledger, Receipt, identity
 from pipeline.made import made, parts, readings, source
 from pipeline.prompt import COMBINE, Prompt
@@ -27,12 +28,25 @@ from pipeline.provider import Provider
 from pipeline.settings import stamped
 from pipeline.workspace import Workspace
 
-FITTED = ("response_format", "cache_prefix", "model")  # said in a service's own words, or with the job
+OURS = ("cache_prefix",)  # of a body, what no line has
+THEIRS = ("prompt_cache_key",)  # of a line's body, what a wire adds
+RENAMED = {"max_completion_tokens": "max_tokens"}
+SCHEMA = re.compile(rb'"(response_format|output_config|outputConfig|output_format|response(Json)?Schema)"')
 # Defaults of 8e20d87: what nobody said.
 MAX_TOKENS, OVERLAP = 4000, 200
 COMBINED = "2c362166e3924ff7"  # blake2b, 8 bytes, of the words that ask for one answer out of several
 
-Known = dict[str, tuple[dict[str, Any], dict[str, Any]]]  # by custom_id as sent: a body, and its row
+
+@dataclass(frozen=True)
+class Request:
+    """One that lies in the batch, or in the round behind it: its body, its row, and the line that it is today."""
+
+    body: dict[str, Any]
+    row: dict[str, Any]
+    today: bytes
+
+
+Known = dict[str, Request]  # by custom_id as sent
 
 
 def remember(ws: Workspace, plugin: Callable[[], Provider]) -> None:
@@ -43,7 +57,7 @@ def remember(ws: Workspace, plugin: Callable[[], Provider]) -> None:
         return
     with suppress(OSError, PipelineError, ValueError, KeyError, TypeError, AttributeError):
         provider = plugin()
-        known, contents = dict(_known(ws, provider)), defaultdict(dict)
+        known, contents = dict(_known(ws, provider)), {}
         for receipt in bare:
             _write(ledger, provider, receipt, known, contents)
 
@@ -60,8 +74,8 @@ def _lacks(ledger: Ledger, receipt: Receipt) -> bool:
         return ours and sum(1 for _ in stream) + 1 < receipt.requests
 
 
-def _known(ws: Workspace, provider: Provider) -> Iterator[tuple[str, tuple[dict[str, Any], dict[str, Any]]]]:
-    """Of each request that lies there: its custom_id as it is sent, its body, and its row."""
+def _known(ws: Workspace, provider: Provider) -> Iterator[tuple[str, Request]]:
+    """Each request that lies there and is of a transcript that does, by its custom_id as it is sent."""
     prompts, transcripts = _prompts(ws), {row["id"]: row for row in _rows(ws.transcripts)}
     overlap, encoding = stamped(ws.settings).get("overlap"), stamped(ws.inputs).get("encoding")
     overlap = None if overlap == OVERLAP else overlap
@@ -69,12 +83,13 @@ def _known(ws: Workspace, provider: Provider) -> Iterator[tuple[str, tuple[dict[
     with ws.index.open("rb", buffering=BUFFER) as index:
         for request, line in zip(_rows(ws.batch), index, strict=True):
             row, prompt = orjson.loads(line), prompts.of(request["custom_id"])
-            if ordered or _says(request, transcripts[row["id"]], row["part"]):
-                now = made(prompt, overlap, _source(transcripts[row["id"]], encoding))
-                yield _sent_as(request, provider), (request["body"], row | {"made": asdict(now)})
+            transcript = transcripts[row["id"]]
+            if "made" not in row and (ordered or _says(request, prompt, transcript, row["part"])):
+                row["made"] = asdict(made(prompt, overlap, _source(transcript, encoding)))
+            if "made" in row:
+                yield _sent_as(request, row, provider)
     for request in _rows(ws.round) if ws.round.exists() else ():
-        row = kept.combining({"combines": "", **request}, prompts)
-        yield _sent_as(request, provider), (request["body"], row)
+        yield _sent_as(request, kept.combining({"combines": "", **request}, prompts), provider)
 
 
 def _prompts(ws: Workspace) -> Prompts:
@@ -98,60 +113,91 @@ def _source(transcript: Mapping[str, Any], encoding: str | None) -> str:
     return f"{source({'source': about})} {readings(transcript)}"
 
 
-def _says(request: Mapping[str, Any], transcript: Mapping[str, Any], part: Mapping[str, Any] | None) -> bool:
-    """Whether a request says the words of a transcript: the batch may be older than it."""
-    text = transcript["text"]
-    words = text[part["from"] - part["repeats"] : part["to"]] if part else text
-    return words in request["body"]["messages"][-1]["content"]
+def _says(
+    request: Mapping[str, Any], prompt: Prompt, transcript: dict[str, Any], part: dict[str, Any] | None
+) -> bool:
+    """Whether a request says just what its prompt makes of this transcript: the batch may be older than that is."""
+    said, text = request["body"]["messages"][-1]["content"], prompt.fill.source(transcript)
+    if part is None:
+        return said == prompt.fill(transcript)
+    words = text[part["from"] - part["repeats"] : part["to"]]
+    whole = prompt.fill({**transcript, "text": words, "timed": words})
+    return part["length"] == len(text) and said.endswith(whole)
 
 
-def _write(ledger: Ledger, provider: Provider, receipt: Receipt, known: Known, contents: dict) -> None:
+def _write(
+    ledger: Ledger, provider: Provider, receipt: Receipt, known: Known, contents: dict[bytes, bytes]
+) -> None:
     """The rows of a shard, of requests that lie there and were sent, besides those that are known.
 
-    `contents` are the lines of parts.
+    `contents` are the lines of parts without their ids, by what they ask.
     """
     path, at = ledger.made(receipt), 0
     rows = {row["at"]: row for row in _rows(path)} if path.exists() else {}
     for line in ledger.lines(receipt):
         start, at = at, at + len(line) + 1
-        body, row = known.get(provider.custom_id(line), ({}, {}))
-        if not body or not _sent(body, row, line, receipt):
+        one = known.get(provider.custom_id(line))
+        if one is None or not _sent(one, line, receipt):
             continue
-        if row["part"]:
-            contents[row["whole"]][row["part"]["number"]] = provider.content(line)
+        contents[_asked(one)] = provider.content(line)
+        row = one.row | {"at": start, "line": identity(line).hex()}
         if not row["made"]["source"]:
-            row["made"]["source"] = parts(said for _, said in sorted(contents[row["whole"]].items()))
-        rows.setdefault(start, row | {"at": start, "line": identity(line).hex()})
+            mine = [other for other in known.values() if other.row["part"] and other.row["whole"] == row["whole"]]
+            asked = list(map(_asked, mine))
+            if not contents.keys() >= set(asked):
+                continue
+            row["made"] = row["made"] | {"source": parts(map(contents.__getitem__, asked))}
+        rows.setdefault(start, row)
     with atomic(path) as stream:
         stream.writelines(orjson.dumps(row) + b"\n" for _, row in sorted(rows.items()))
 
 
-def _sent(body: Mapping[str, Any], row: Mapping[str, Any], line: bytes, receipt: Receipt) -> bool:
-    """Whether a line of a shard is this request: all its texts and numbers stand in it."""
-    alike = (body["model"], row["prompt"] or "") == receipt.kind
-    return alike and _leaves(_told(body)) <= _leaves(orjson.loads(line))
+def _asked(one: Request) -> bytes:
+    return identity(orjson.dumps(one.body))
 
 
-def _told(body: Mapping[str, Any]) -> dict[str, Any]:
-    """What of a body stands in any service's line: each has words of its own for the roles."""
+def _sent(one: Request, line: bytes, receipt: Receipt) -> bool:
+    """Whether a line of a shard is this request: today's line, or its body, or its texts and numbers are the same.
+
+    A batch that was made by a release that writes rows must make the very line.
+    """
+    if line == one.today or (one.body["model"], one.row["prompt"] or "") != receipt.kind:
+        return line == one.today
+    if one.row["made"]["source"] and "read:" not in one.row["made"]["source"]:
+        return False
+    body = {name: value for name, value in one.body.items() if name not in OURS}
+    there = orjson.loads(line)
+    if "body" in there:
+        return body == {RENAMED.get(k, k): v for k, v in there["body"].items() if k not in THEIRS}
+    return _alike(body, there, line)
+
+
+def _alike(body: Mapping[str, Any], there: Any, line: bytes) -> bool:
+    """Whether a line in a service's own words says the texts and numbers of a body, and no others."""
     said = [message["content"] for message in body["messages"]]
-    return {name: value for name, value in body.items() if name not in FITTED} | {"messages": said}
+    mine = Counter(_leaves([said, {k: v for k, v in body.items() if k not in ("messages", "model")}]))
+    theirs = Counter(_leaves(there))
+    more = [leaf for leaf in theirs - mine if not isinstance(leaf, str) or " " in leaf]
+    form = bool(SCHEMA.search(line)) == ("response_format" in body)
+    return all(leaf in theirs for leaf in mine if not isinstance(leaf, str) or " " in leaf) and form and not more
 
 
-def _leaves(value: Any) -> set[Any]:
+def _leaves(value: Any) -> Iterator[Any]:
     """All texts and numbers in a value of JSON."""
-    if isinstance(value, dict):
-        return set().union(*map(_leaves, value.values()))
-    if isinstance(value, list):
-        return set().union(*map(_leaves, value))
-    return {value} if isinstance(value, str | int | float) else set()
+    if isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _leaves(inner)
+    elif isinstance(value, str | int | float) and not isinstance(value, bool):
+        yield value
 
 
-def _sent_as(request: dict[str, Any], provider: Provider) -> str:
-    try:
-        return provider.custom_id(provider.encode({name: request[name] for name in ("custom_id", "body")}))
-    except ProviderError:  # today's code would not send it
-        return request["custom_id"]
+def _sent_as(request: dict[str, Any], row: dict[str, Any], provider: Provider) -> tuple[str, Request]:
+    """Under the custom_id that its line has. What today's code would not send has its own."""
+    name, line = request["custom_id"], b""
+    with suppress(ProviderError):
+        line = provider.encode({key: request[key] for key in ("custom_id", "body")})
+        name, line = provider.custom_id(line), escape(line)
+    return name, Request(request["body"], row, line)
 
 
 def _rows(path: Path) -> Iterator[Any]:

@@ -18,7 +18,7 @@ from pipeline.files import write_json
 from pipeline.ledger import MOST_LOST, Ledger, Receipt
 from pipeline.provider import Provider
 from pipeline.start import Starter, doubt
-from pipeline.survey import NAMED, Survey, approved, held, key, survey
+from pipeline.survey import NAMED, Key, Survey, approved, held, key, survey
 from pipeline.watch import Watch
 from pipeline.words import many
 from pipeline.workspace import Workspace
@@ -80,6 +80,7 @@ def submit(
         provider.preflight(found.model)
     _drop(ledger, kept, asked.replace)
     planned = cut(ledger, provider, found, held(ledger, kept, of), of, asked.bounds)
+    planned = [_doubted(ledger, receipt, of) for receipt in planned]
     waiting = kept + planned
     if waiting and any(receipt.ref for receipt in ledger):
         # What has ended makes room, and has its real price.
@@ -136,6 +137,14 @@ def _start(starter: Starter, waiting: list[Receipt], tariff: Tariff, bounds: roo
     if doubts:
         raise doubts[0]
     return sent
+
+
+def _doubted(ledger: Ledger, receipt: Receipt, of: Key) -> Receipt:
+    """A new shard with the lost starts of those that were dropped and held some of the same: they may be paid."""
+    ghosts = [one for one in ledger.receipts.values() if one.dropped and one.lost]
+    mine = held(ledger, [receipt], of) if ghosts else set()
+    lost = max((ghost.lost for ghost in ghosts if mine & held(ledger, [ghost], of)), default=0)
+    return ledger.save(receipt, lost=lost, doubtful=True) if lost else receipt
 
 
 def _started(starter: Starter, receipt: Receipt, tariff: Tariff, bounds: room.Bounds) -> Receipt:

@@ -180,6 +180,24 @@ def test_a_service_that_lists_nothing_gets_two_starts_of_a_shard_and_no_third(ws
     assert len(service.jobs) == 6
 
 
+def test_what_replace_drops_stays_doubted(make_batch, service, send, monkeypatch):
+    make_batch("a", "b")
+    monkeypatch.setattr(Fake, "_of", lambda self, handle: [])
+
+    def typed(**how):
+        service.faults["start"] = [LOST] * 9
+        with pytest.raises(DoubtError):
+            send(**how)
+
+    typed()
+    make_batch("a")
+    typed(replace=True)  # one start more, as its requests may be paid
+    make_batch("a", "b")
+    for _ in range(3):
+        typed()
+    assert [job["names"] for job in service.jobs] == [["a", "b"], ["a", "b"], ["a"]]
+
+
 def test_cancel_forgets_no_lost_start(make_batch, service, send, ws, time, monkeypatch):
     make_batch("a")
     monkeypatch.setattr(Fake, "_of", lambda self, handle: [])

@@ -15,7 +15,7 @@ from pipeline.provider import Limits
 from pipeline.workspace import Workspace
 from tests.conftest import read_jsonl, write_jsonl
 from tests.releases.make import HARBOUR, ORCHARD, RECORDS, long_talk
-from tests.test_releases import NEWER, newer_cut
+from tests.test_releases import NEWER, newer_cut, newer_rounds
 from tests.together_server import TogetherServer
 
 WS = Workspace.of("default", "together")
@@ -345,3 +345,55 @@ def test_the_run_goes_on_with_the_model_that_was_asked_last(ws):
     assert as_before(replace(today, model="dear"), {"ask": "old"}, ledger).model == "dear"
     assert as_before(replace(today, name="other"), {}, ledger).model == "new"  # another's word
     assert as_before(replace(today, name="other"), {"ask": "old"}, ledger).model == "old"
+
+
+def test_each_of_two_has_its_own_combined_answer(make, server, monkeypatch):
+    for name in ("long", "zlong"):
+        Path(f"talks/{name}.txt").write_text(long_talk(60))
+    ok(make("submit", EACH=1, **SPLIT))
+    ok(make("results", **SPLIT))
+    ok(make("submit", EACH=1, **SPLIT))
+    ok(make("results", **SPLIT))
+    rows, paid = read_jsonl(WS.results), server.paid
+    newer(monkeypatch)
+    ok(make("results", **SPLIT))
+    assert read_jsonl(WS.results) == rows and {row["outcome"] for row in rows} == {"ok"}
+    ok(make("submit", EACH=1, **SPLIT))
+    assert server.paid == paid
+
+
+def test_rounds_go_on_from_where_an_older_release_left_them(make, server, monkeypatch):
+    server.rows = lambda rows: [
+        row | {"response": {"status_code": 200, "body": answered(row["response"]["body"])}} for row in rows
+    ]
+    Path("talks/long.txt").write_text(long_talk(250))
+    how = {"LONG": "split", "CONTEXT": 1000, "MAX_TOKENS": 150}
+    ok(make("submit", **how))
+    ok(make("results", **how))
+    ok(make("submit", **how))  # the second round
+    names = [name for name in server.invoice[1] if ".r2p" in name]
+    assert len(names) > 1
+    newer_rounds(monkeypatch)
+    ok(make("submit --wait", **how))
+    ok(make("results", **how))
+    assert {row["outcome"] for row in read_jsonl(WS.results)} == {"ok"}
+    assert sorted(set(server.paid)) == server.paid
+
+
+def answered(body: dict) -> dict:
+    """With an answer that is as long as it may be."""
+    said = [
+        choice | {"message": {"role": "assistant", "content": "the oats and " * 40}} for choice in body["choices"]
+    ]
+    return body | {"choices": said}
+
+
+def test_a_batch_that_is_made_anew_keeps_the_round(make, server):
+    Path("talks/long.txt").write_text(long_talk(60))
+    ok(make("submit", **SPLIT))
+    ok(make("results", **SPLIT))
+    round = WS.round.read_bytes()
+    assert round and "`make submit` sends these" in ok(make("plan", **SPLIT)) and WS.round.read_bytes() == round
+    Path("talks/new.txt").write_text("Eva: One more.")
+    ok(make("batch", **SPLIT))
+    assert not WS.round.exists()

@@ -252,3 +252,54 @@ def test_a_damaged_index_has_one_line(words, old):
         assert code in (0, 2, 74) and "Traceback" not in out + err
     old.goals("submit", "results")
     assert not old.sent()
+
+
+def body(change):
+    """The batch as it was made anew and refused: each body changed."""
+
+    def changed(old):
+        rows = read_jsonl(old.ws.batch)
+        for row in rows:
+            change(row["body"])
+        write_jsonl(old.ws.batch, rows)
+
+    return changed
+
+
+@pytest.mark.parametrize("old", [HOME / "8e20d87" / name for name in ("structured", "anthropic")], indirect=True)
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda body: body.update(temperature=0.3),
+        lambda body: body.update(seed=7),
+        lambda body: body.update(max_tokens=4001),
+        lambda body: body["messages"].insert(1, {"role": "user", "content": "An example of it."}),
+        lambda body: body["messages"].pop(0),
+        lambda body: body.update(
+            response_format={"type": "json_schema", "json_schema": {"schema": {"type": "array"}}}
+        ),
+    ],
+)
+def test_what_was_changed_and_refused_is_not_what_was_sent(change, old):
+    body(change)(old)
+    code, _, err = old.run("settings")
+    assert code == 0, err
+    assert not any(read_jsonl(path) for path in (old.ws.made.iterdir() if old.ws.made.exists() else ()))
+
+
+@case("structured")
+def test_nor_is_a_schema_that_was_taken_away(old):
+    body(lambda body: body.pop("response_format"))(old)
+    assert old.run("settings")[0] == 0
+    assert not any(map(read_jsonl, old.ws.made.iterdir()))
+
+
+@case("split")
+@pytest.mark.parametrize("text", [lambda text: text[:-40], lambda text: text + "One more."])
+def test_parts_of_a_text_that_was_cut_or_grew_are_not_what_was_sent(text, old):
+    (long,) = [row for row in read_jsonl(old.ws.transcripts) if row["id"] == "long"]
+    changed(old, "long", text=text(long["text"]))
+    os.utime(old.ws.batch, (0, 0))
+    assert old.run("settings")[0] == 0
+    rows = [row["id"] for path in old.ws.made.iterdir() for row in read_jsonl(path)]
+    assert "long" not in rows and len(rows) == 5
