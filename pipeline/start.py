@@ -138,7 +138,7 @@ class Starter:
         )
 
     def _adopt(self, receipt: Receipt, job: Found) -> Receipt:
-        self.say(f"{receipt.shard}: took over job {job.ref['id']} ({job.state}); nothing was paid again")
+        self.say(f"{receipt.shard}: took over job {job.ref['id']} ({job.state}); it is not started again")
         return self.ledger.save(receipt, state="running", ref=dict(job.ref), ended=None, done=None, error=None)
 
     def _keep(self, receipt: Receipt, jobs: list[Found]) -> Receipt:
