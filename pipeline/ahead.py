@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Container
 from math import ceil
-from typing import Any
-
-import orjson
 
 from pipeline.cost import GUESS, Calibration, Estimate, Tariff, cost, full
 from pipeline.custom_id import rounded, transcript, whole
 from pipeline.errors import InputError
-from pipeline.files import BUFFER
+from pipeline.files import rows
 from pipeline.ledger import Kind, Ledger
 from pipeline.prompt import NOBODY, Prompt
 from pipeline.prompts import Prompts, load
@@ -41,7 +38,7 @@ def _split(
     """By prompt: of each transcript that was split, how many answers there are to combine behind what is made."""
     made = _made(ws, provider, ledger)
     counts: dict[str, list[int]] = {prompt.name: [] for prompt in prompts}
-    for row in _rows(ws.index):
+    for row in rows(ws.index):
         name, part = row["whole"], row["part"]
         if part and part["number"] == 1 < part["of"] and (within is None or transcript(name) in within):
             counts[row["prompt"] or ""].append(made.get(name, part["of"]))
@@ -53,18 +50,13 @@ def _made(ws: Workspace, provider: Provider, ledger: Ledger) -> dict[str, int]:
     sent = {provider.custom_id(line) for receipt in ledger for line in ledger.lines(receipt)}
     made = dict.fromkeys((name for name in sent if whole(name) == name), 1)
     latest: dict[str, int] = {}
-    for row in _rows(ws.round) if ws.round.exists() else ():
+    for row in rows(ws.round) if ws.round.exists() else ():
         name, number = whole(row["custom_id"]), rounded(row["custom_id"])
         again = number and latest.get(name) == number
         # An answer may have gone on by itself beside those that a round combines.
         made[name] = made[name] + 1 if again else 2 if number else 1
         latest[name] = number
     return made
-
-
-def _rows(path: Any) -> Any:
-    with path.open("rb", buffering=BUFFER) as stream:
-        yield from map(orjson.loads, stream)
 
 
 def _estimate(

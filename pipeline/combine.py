@@ -42,6 +42,11 @@ class Combiner:
     def _kept(self) -> Kept:
         return Kept(self._ledger)
 
+    @cached_property
+    def _shards(self) -> dict[str, int]:
+        """The number of the shard of each job."""
+        return {receipt.ref["id"]: receipt.number for receipt in self._ledger if receipt.ref}
+
     def row(self, pairs: Sequence[Pair]) -> Row:
         """The row of one transcript and prompt. `pairs` are its requests in the batch."""
         rows = [self._rows.row(request, carried) for request, carried in pairs]
@@ -56,7 +61,8 @@ class Combiner:
         """The row of the last request that can be made, or that was sent in other words; its cost is of all."""
         carried, cost = pairs[0][1], [row["cost"] for row in rows]
         whole, source = carried["whole"], made.parts(map(self._rows.content, (request for request, _ in pairs)))
-        ask, newest = made.made(self._rows.prompts.of(whole), source=source), max(map(self._shard, rows))
+        ask = made.made(self._rows.prompts.of(whole), source=source)
+        newest = max(self._shards.get(row["job"], 0) for row in rows)
         row, asked = self._combined(carried, parts, rows, ask, newest)
         if row["outcome"] == "unsent" and (sent := self._sent(whole, ask, newest)):
             asked = [self._asked(request, carried) for request in sent]
@@ -74,10 +80,6 @@ class Combiner:
         names = [whole + one.row["custom_id"].removeprefix(one.row["whole"]) for one in sent]
         about = {"combines": ask.source}
         return [self._kept.request(one, name) | about for one, name in zip(sent, names, strict=True)]
-
-    def _shard(self, row: Row) -> int:
-        """The number of the shard that a row is answered from; 0 if there is none."""
-        return next((one.number for one in self._ledger if one.ref and one.ref["id"] == row["job"]), 0)
 
     def _combined(
         self, carried: Mapping[str, Any], parts: list[Row], rows: list[Row], ask: Made, newest: int

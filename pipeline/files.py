@@ -80,6 +80,26 @@ def append(path: Path, line: bytes) -> None:
         os.fsync(stream.fileno())
 
 
+def rows(path: Path) -> Iterator[Any]:
+    """The value of each line of a file that we wrote. Raises ValueError for one that is no JSON."""
+    with path.open("rb", buffering=BUFFER) as stream:
+        yield from map(orjson.loads, stream)
+
+
+class Places:
+    """Lines by the byte at which they begin; the file that was looked into last stays open."""
+
+    def __init__(self) -> None:
+        self._open: tuple[Path, BinaryIO] | None = None
+
+    def line(self, path: Path, at: int) -> bytes:
+        """The line, without its end. Raises FileNotFoundError."""
+        if self._open is None or self._open[0] != path:
+            self._open = path, path.open("rb")
+        self._open[1].seek(at)
+        return self._open[1].readline().rstrip(b"\n")
+
+
 def escape(line: bytes) -> bytes:
     """A line of JSON that every reader takes for one line."""
     for raw, escaped in ESCAPED.items():

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any, BinaryIO
+from typing import Any
 
 import orjson
 
 import schemas
 from pipeline import custom_id
 from pipeline.errors import DamagedError
-from pipeline.files import BUFFER
+from pipeline.files import BUFFER, Places
 from pipeline.ledger import Ledger, Receipt, identity
 from pipeline.made import Made, made, reading, source
 from pipeline.prompt import Prompt
@@ -72,7 +72,7 @@ class Kept:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger, self._receipts = ledger, [one for one in ledger if ledger.made(one).exists()]
-        self._open: tuple[str, BinaryIO] | None = None  # the rows that were looked into last
+        self._files = Places()
         self._places: dict[bytes, list[int]] = {}
         self._read = False  # whether some are known by what was read
         for number, receipt in enumerate(self._receipts):
@@ -148,10 +148,8 @@ class Kept:
         """The rows of a source, the oldest first."""
         for place in self._places.get(identity(key.encode()), ()):
             receipt = self._receipts[place >> SHIFT]
-            if self._open is None or self._open[0] != receipt.shard:
-                self._open = receipt.shard, self._ledger.made(receipt).open("rb")
-            self._open[1].seek(place & (1 << SHIFT) - 1)
-            yield Stored(receipt, self._parsed(self._open[1].readline(), receipt))
+            line = self._files.line(self._ledger.made(receipt), place & (1 << SHIFT) - 1)
+            yield Stored(receipt, self._parsed(line, receipt))
 
     def _rows(self, receipt: Receipt) -> Iterator[tuple[int, dict[str, Any]]]:
         at = 0

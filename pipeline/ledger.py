@@ -11,13 +11,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
 import schemas
 from pipeline.errors import DamagedError
-from pipeline.files import BUFFER, sha256, write_json
+from pipeline.files import BUFFER, Places, sha256, write_json
 from pipeline.provider import ENDED, Shard
 from pipeline.workspace import Workspace
 
@@ -102,7 +102,7 @@ class Ledger:
     def __init__(self, ws: Workspace) -> None:
         self.ws = ws
         self.receipts = {path.stem: _read(path) for path in sorted(ws.jobs.glob("[0-9]*.json"))}
-        self._open: tuple[str, BinaryIO] | None = None  # the shard that was looked into last
+        self._places = Places()
 
     def __iter__(self) -> Iterator[Receipt]:
         return iter([receipt for receipt in self.receipts.values() if not receipt.dropped])
@@ -136,13 +136,11 @@ class Ledger:
 
     def at(self, shard: str, at: int) -> bytes:
         """The line that begins at this byte of a shard. Raises DamagedError if the shard is gone."""
-        if self._open is None or self._open[0] != shard:
-            path = self.ws.shards / f"{shard}.jsonl"
-            if not path.exists():
-                raise DamagedError(f"{path} is missing, and what was sent with it; restore the file")
-            self._open = shard, path.open("rb")
-        self._open[1].seek(at)
-        return self._open[1].readline().rstrip(b"\n")
+        path = self.ws.shards / f"{shard}.jsonl"
+        try:
+            return self._places.line(path, at)
+        except FileNotFoundError:
+            raise DamagedError(f"{path} is missing, and what was sent with it; restore the file") from None
 
     def lines(self, receipt: Receipt) -> Iterator[bytes]:
         """The lines of the shard as they were sent. Raises DamagedError if they are not."""

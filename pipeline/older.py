@@ -12,14 +12,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
-from pathlib import Path
 from typing import Any
 
 import orjson
 
 from pipeline import kept
 from pipeline.errors import PipelineError, ProviderError
-from pipeline.files import BUFFER, atomic, escape
+from pipeline.files import BUFFER, atomic, escape, rows
 from pipeline.ledger import Ledger, Receipt, identity
 from pipeline.made import made, parts, readings, source
 from pipeline.prompt import COMBINE, Prompt
@@ -76,19 +75,19 @@ def _lacks(ledger: Ledger, receipt: Receipt) -> bool:
 
 def _known(ws: Workspace, provider: Provider) -> Iterator[tuple[str, Request]]:
     """Each request that lies there and is of a transcript that does, by its custom_id as it is sent."""
-    prompts, transcripts = _prompts(ws), {row["id"]: row for row in _rows(ws.transcripts)}
+    prompts, transcripts = _prompts(ws), {row["id"]: row for row in rows(ws.transcripts)}
     overlap, encoding = stamped(ws.settings).get("overlap"), stamped(ws.inputs).get("encoding")
     overlap = None if overlap == OVERLAP else overlap
     ordered = ws.batch.stat().st_mtime_ns >= ws.transcripts.stat().st_mtime_ns
     with ws.index.open("rb", buffering=BUFFER) as index:
-        for request, line in zip(_rows(ws.batch), index, strict=True):
+        for request, line in zip(rows(ws.batch), index, strict=True):
             row, prompt = orjson.loads(line), prompts.of(request["custom_id"])
             transcript = transcripts[row["id"]]
             if "made" not in row and (ordered or _says(request, prompt, transcript, row["part"])):
                 row["made"] = asdict(made(prompt, overlap, _source(transcript, encoding)))
             if "made" in row:
                 yield _sent_as(request, row, provider)
-    for request in _rows(ws.round) if ws.round.exists() else ():
+    for request in rows(ws.round) if ws.round.exists() else ():
         yield _sent_as(request, kept.combining({"combines": "", **request}, prompts), provider)
 
 
@@ -133,7 +132,7 @@ def _write(
     `contents` are the lines of parts without their ids, by what they ask.
     """
     path, at = ledger.made(receipt), 0
-    rows = {row["at"]: row for row in _rows(path)} if path.exists() else {}
+    there = {row["at"]: row for row in rows(path)} if path.exists() else {}
     for line in ledger.lines(receipt):
         start, at = at, at + len(line) + 1
         one = known.get(provider.custom_id(line))
@@ -147,9 +146,9 @@ def _write(
             if not contents.keys() >= set(asked):
                 continue
             row["made"] = row["made"] | {"source": parts(map(contents.__getitem__, asked))}
-        rows.setdefault(start, row)
+        there.setdefault(start, row)
     with atomic(path) as stream:
-        stream.writelines(orjson.dumps(row) + b"\n" for _, row in sorted(rows.items()))
+        stream.writelines(orjson.dumps(row) + b"\n" for _, row in sorted(there.items()))
 
 
 def _asked(one: Request) -> bytes:
@@ -198,8 +197,3 @@ def _sent_as(request: dict[str, Any], row: dict[str, Any], provider: Provider) -
         line = provider.encode({key: request[key] for key in ("custom_id", "body")})
         name, line = provider.custom_id(line), escape(line)
     return name, Request(request["body"], row, line)
-
-
-def _rows(path: Path) -> Iterator[Any]:
-    with path.open("rb", buffering=BUFFER) as stream:
-        yield from map(orjson.loads, stream)

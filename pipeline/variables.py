@@ -31,8 +31,6 @@ OTHERS = tuple(
 # Of vLLM, CUDA, a hub, AWS: let through, unless it is nearly one of the names above.
 FOREIGN = ("VLLM_", "CUDA_", "HF_", "OMP_", "AWS_")
 SECRET = re.compile(r".*(KEY|SECRET|TOKEN|PASSWORD)(_ID)?\Z", re.I)
-
-
 # Names of providers: the entry points of this project, and the rows of a person's own.
 PROVIDERS = {"setup.cfg": r"^    ([\w-]+) = providers\.", "services.yaml": r"^([\w-]+):"}
 

@@ -128,8 +128,8 @@ def batch(
         schema=answer,
         default_model=plugin.default_model or next((one.model for one in ledger), ""),
     )
-    usual = asked
-    asked = usual if plugin.own_model else [as_before(one, models(ws), ledger) for one in usual]
+    usual, last = asked, models(ws)
+    asked = usual if plugin.own_model else [as_before(one, last, ledger) for one in usual]
     for model in sorted({one.model for one in asked} - {one.model for one in usual}):
         say(f"model {model}, to which this run was sent; MODEL= says another")
     asked = windowed([asking.expressed(one, plugin) for one in asked], plugin, context, long)
