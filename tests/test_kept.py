@@ -397,3 +397,16 @@ def test_a_batch_that_is_made_anew_keeps_the_round(make, server):
     Path("talks/new.txt").write_text("Eva: One more.")
     ok(make("batch", **SPLIT))
     assert not WS.round.exists()
+
+
+def test_what_a_record_says_of_its_own_source_is_not_ours(make, server, monkeypatch):
+    """As in a transcripts.jsonl that somebody reads again: it says how another file was read."""
+    about = {"path": "x", "given": True, "joined": True, "record": 7, "sha256": "0" * 64}
+    record = RECORDS[1] | {"text": "Olu: By hand.", "source": about}
+    Path("talks/more.jsonl").write_text(json.dumps(record) + "\n")
+    ok(make("submit"))
+    newer(monkeypatch)
+    ok(make("submit"))
+    Path("talks/more.jsonl").write_text(json.dumps(record | {"text": "Olu: By boat."}) + "\n")
+    code, said = make("submit")
+    assert code == 5 and "another body" in said and len(server.invoice) == 1

@@ -14,6 +14,7 @@ from pipeline.transcripts.outcome import Outcome
 from pipeline.transcripts.reading import join, segment, tidy
 from pipeline.validate import values
 
+OURS = ("record", "sha256", "joined", "given")  # fields of a source that say how we read, and no one else
 RESULT = {"id", "custom_id", "outcome", "sent_as", "job", "text"}
 TAKEN = ("id", "text", "title", "show", "published", "metadata")  # of a result: its answer is the text
 
@@ -43,7 +44,8 @@ def outcome(value: Any, where: str, path: str, said: set[str]) -> Outcome:
         record["text"], about["joined"] = _words(record["segments"]), True
     if not record["text"]:
         return Outcome(where, record["id"], faults=["$.segments: no words in any segment"])
-    record["source"] = record.get("source", {"path": path, "format": "jsonl"}) | about
+    theirs = record.get("source", {"path": path, "format": "jsonl"})
+    record["source"] = {name: value for name, value in theirs.items() if name not in OURS} | about
     new = sorted(read_as.keys() - said)
     said.update(new)
     warnings = [("alias", f"`{alias}` is read as `{read_as[alias]}`") for alias in new]
