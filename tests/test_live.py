@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import select
 import socket
 import threading
 import tracemalloc
@@ -409,7 +411,25 @@ def test_cancel_of_a_job_that_nobody_works_on_ends_it(chat, start, woken):
     assert provider.poll(ref).state == "cancelled"
 
 
-def test_a_worker_that_shall_go_finishes_what_is_in_flight(chat, start, processes, one):
+@pytest.fixture
+def heard(monkeypatch):
+    """`heard()` waits until a worker writes to its log."""
+    streams, start = [], jobs.wake
+
+    def wake(job, module):
+        log = job.root / "worker.log"
+        if not log.exists():
+            os.mkfifo(log)
+            streams.append(os.open(log, os.O_RDWR))
+        return start(job, module)
+
+    monkeypatch.setattr(jobs, "wake", wake)
+    yield lambda: select.select(streams, [], [], WAIT)[0]
+    for stream in streams:
+        os.close(stream)
+
+
+def test_a_worker_that_shall_go_finishes_what_is_in_flight(chat, start, processes, one, heard):
     """SIGTERM, as of a machine that is shut down; the next one goes on."""
     reached, free = threading.Event(), threading.Event()
 
@@ -421,6 +441,7 @@ def test_a_worker_that_shall_go_finishes_what_is_in_flight(chat, start, processe
     provider, ref = start("a", "b", "c")
     assert reached.wait(WAIT)
     processes[0].terminate()
+    assert heard()
     free.set()
     assert processes[0].wait(WAIT) == 0
     assert Job(ref["job"]).state is None

@@ -121,7 +121,12 @@ def _run(job: Job, make: Callable[[Job], Run]) -> None:
 def _terminable(job: Job) -> Run:
     """A run that lets what is in flight finish when the machine is shut down: it is paid for."""
     run = Run(job)
-    signal.signal(signal.SIGTERM, lambda *_: setattr(run, "stopped", True))
+
+    def stop(*_: object) -> None:
+        run.stopped = True
+        os.write(sys.stderr.fileno(), b"told to go: ends when what is in flight is answered\n")
+
+    signal.signal(signal.SIGTERM, stop)
     return run
 
 
