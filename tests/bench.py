@@ -89,11 +89,11 @@ def results(floor: float) -> None:
 
 def ended() -> None:
     """A ledger in which every job has ended, made without a service."""
-    from pipeline import shards
-    from pipeline.cutting import counted
-    from pipeline.ledger import Kind, Ledger
-    from pipeline.survey import key, survey
-    from pipeline.workspace import Workspace
+    from pipeline.base.workspace import Workspace
+    from pipeline.jobs import shards
+    from pipeline.jobs.ledger import Kind, Ledger
+    from pipeline.sending.cutting import counted
+    from pipeline.sending.survey import key, survey
     from providers.together import Together
 
     ws, provider = Workspace.of("default", "together"), Together()

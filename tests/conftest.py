@@ -11,11 +11,11 @@ from pathlib import Path
 import orjson
 import pytest
 
-from pipeline.batch import batch
+from pipeline.base.workspace import Workspace
+from pipeline.batch.batch import batch
+from pipeline.batch.prompt import Prompt
 from pipeline.cli import main
-from pipeline.ingest import ingest
-from pipeline.prompt import Prompt
-from pipeline.workspace import Workspace
+from pipeline.transcripts.ingest import ingest
 from tests.fakes import Fake, Service
 
 PLUGINS = {

@@ -7,8 +7,8 @@ from typing import Any
 
 import orjson
 
+from pipeline.money.tokens import count
 from pipeline.provider import Limits, Price
-from pipeline.tokens import count
 from tests.fakes import Fake, Service, error_line
 
 PRICE = Price(2.0, 8.0, 4.0, 16.0, source="the test's own")

@@ -1,4 +1,4 @@
-"""Write `pipeline/prices.json` from two packages that keep what services publish (both MIT).
+"""Write `pipeline/money/prices.json` from two packages that keep what services publish (both MIT).
 
     pip install orjson genai-prices==0.2.3                # Python 3.11 or later
     pip download --no-deps litellm==1.110.2               # a wheel: only its table is read, nothing is installed
@@ -26,7 +26,7 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from pipeline.prices import FILE, names  # noqa: E402
+from pipeline.money.prices import FILE, names  # noqa: E402
 
 Rows = dict[str, dict[str, Any]]
 

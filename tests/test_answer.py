@@ -6,14 +6,14 @@ import jsonschema
 import orjson
 import pytest
 
-from pipeline import prompt as prompts
-from pipeline.answer import Answer, answer, parsed, strict
+from pipeline.batch import prompt as prompts
+from pipeline.batch.answer import Answer, answer, parsed, strict
+from pipeline.batch.prompt import Prompt
 from pipeline.errors import InputError, Unencodable
-from pipeline.prompt import Prompt
+from pipeline.jobs.status import rows
 from pipeline.provider import Limits, Result
-from pipeline.status import rows
-from pipeline.submit import Asked, submit
-from pipeline.watch import Watch
+from pipeline.results.watch import Watch
+from pipeline.sending.submit import Asked, submit
 from providers import chat, contents, converse, messages
 from providers.bedrock import Bedrock
 from providers.gemini import Gemini

@@ -5,10 +5,10 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from pipeline.cost import Calibration, Tariff, billed, estimate
+from pipeline.batch.prompt import Prompt, expressed
 from pipeline.errors import Ambiguous, Busy, Unencodable, UnfinishedError
-from pipeline.ledger import Ledger
-from pipeline.prompt import Prompt, expressed
+from pipeline.jobs.ledger import Ledger
+from pipeline.money.cost import Calibration, Tariff, billed, estimate
 from pipeline.provider import Price, Shard
 from pipeline.testkit.contract import IDS, ProviderContract, Run
 from pipeline.testkit.wire import Answer

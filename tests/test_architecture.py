@@ -40,7 +40,14 @@ def test_imports_go_one_way(path):
 
 
 @pytest.mark.parametrize(
-    "module", ["pipeline.cli", "pipeline.submit", "pipeline.watch", "providers.together", "providers.bedrock"]
+    "module",
+    [
+        "pipeline.cli",
+        "pipeline.sending.submit",
+        "pipeline.results.watch",
+        "providers.together",
+        "providers.bedrock",
+    ],
 )
 def test_heavy_modules_are_imported_where_they_are_used(module):
     code = f"import sys, {module}; print([m for m in {HEAVY!r} if m in sys.modules])"

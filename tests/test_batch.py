@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.custom_id import FITS, stem
-from pipeline.prompt import Prompt
+from pipeline.base.workspace import Workspace
+from pipeline.batch.custom_id import FITS, stem
+from pipeline.batch.prompt import Prompt
 from pipeline.transcripts.paths import paths, sources
 from pipeline.transcripts.reading import join, segment, tidy
-from pipeline.workspace import Workspace
 from tests.conftest import ROOT, batched, read_jsonl, write_jsonl
 
 GOLDEN = ROOT / "tests" / "golden"
@@ -21,7 +21,7 @@ GOLDEN = ROOT / "tests" / "golden"
 
 def test_golden_byte_for_byte(ws, monkeypatch, tmp_path):
     monkeypatch.chdir(GOLDEN)
-    monkeypatch.setattr("pipeline.workspace.RUNS", tmp_path)
+    monkeypatch.setattr("pipeline.base.workspace.RUNS", tmp_path)
     prompt = Prompt("model-x", "Be brief.", "{{ title }} of {{ show }}:\n\n{{ text }}", 4000, {"temperature": 0.5})
     batched(ws, paths("talks.jsonl notes"), prompt)
     assert ws.transcripts.read_bytes() == (GOLDEN / "transcripts.jsonl").read_bytes()

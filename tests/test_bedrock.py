@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.cancel import cancel
+from pipeline.base.workspace import Workspace
 from pipeline.errors import Busy, InputError, Rejected, SpendError, Unencodable, UnfinishedError
-from pipeline.ledger import Ledger
+from pipeline.jobs.cancel import cancel
+from pipeline.jobs.ledger import Ledger
+from pipeline.jobs.start import Starter
 from pipeline.provider import Shard
-from pipeline.start import Starter
-from pipeline.submit import submit
-from pipeline.watch import Watch
-from pipeline.workspace import Workspace
+from pipeline.results.watch import Watch
+from pipeline.sending.submit import submit
 from providers import aws, bedrock, converse
 from tests.bedrock_server import ROLE, BedrockServer, account, refusal
 from tests.conftest import read_jsonl, write_jsonl

@@ -7,14 +7,14 @@ from dataclasses import replace
 import orjson
 import pytest
 
-from pipeline.cancel import cancel
 from pipeline.errors import Busy, DoubtError, IncompleteError, Rejected, SpendError, UnfinishedError
-from pipeline.ledger import Ledger
+from pipeline.jobs.cancel import cancel
+from pipeline.jobs.ledger import Ledger
+from pipeline.jobs.start import Starter
 from pipeline.provider import Download
-from pipeline.sendall import sendall
-from pipeline.start import Starter
-from pipeline.submit import submit
-from pipeline.watch import Watch
+from pipeline.results.watch import Watch
+from pipeline.sending.sendall import sendall
+from pipeline.sending.submit import submit
 from tests.conftest import read_jsonl
 from tests.fakes import BUSY, LOST, NEVER, Fake, FakeTime, Killed, Service, Steps, asking, dying_disk, error_line
 

@@ -6,11 +6,11 @@ import csv
 
 import pytest
 
-from pipeline.answer import Answer
+from pipeline.batch.answer import Answer
+from pipeline.batch.prompt import Prompt
 from pipeline.errors import IncompleteError
-from pipeline.export import export
-from pipeline.prompt import Prompt
 from pipeline.provider import Limits
+from pipeline.results.export import export
 from tests.conftest import batched, write_jsonl
 from tests.invoice import Till
 from tests.test_money import Run

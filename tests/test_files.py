@@ -6,11 +6,11 @@ import os
 
 import pytest
 
+from pipeline.base.files import atomic, escape, lines, lock
 from pipeline.errors import DamagedError, UnfinishedError
-from pipeline.files import atomic, escape, lines, lock
-from pipeline.ledger import Kind, Ledger, Receipt
+from pipeline.jobs.ledger import Kind, Ledger, Receipt
+from pipeline.jobs.shards import Counted, split, write
 from pipeline.provider import Limits
-from pipeline.shards import Counted, split, write
 
 
 def test_a_file_appears_only_when_its_block_ends_well(tmp_path):

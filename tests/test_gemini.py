@@ -14,13 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.base.workspace import Workspace
+from pipeline.batch.prompt import Prompt
 from pipeline.errors import Ambiguous, Busy, InputError, Rejected, SpendError, Unencodable
-from pipeline.prompt import Prompt
 from pipeline.provider import Result, Shard
-from pipeline.submit import submit
+from pipeline.results.watch import Watch
+from pipeline.sending.submit import submit
 from pipeline.testkit.wire import Answer
-from pipeline.watch import Watch
-from pipeline.workspace import Workspace
 from providers import contents, gemini
 from tests.conftest import ROOT, batched, read_jsonl, write_jsonl
 from tests.fakes import FakeTime, asking

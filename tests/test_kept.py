@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.kept import as_before
-from pipeline.ledger import Ledger, Receipt
-from pipeline.prompt import Prompt
+from pipeline.base.workspace import Workspace
+from pipeline.batch.prompt import Prompt
+from pipeline.jobs.kept import as_before
+from pipeline.jobs.ledger import Ledger, Receipt
 from pipeline.provider import Limits
-from pipeline.workspace import Workspace
 from tests.conftest import read_jsonl, write_jsonl
 from tests.releases.make import HARBOUR, ORCHARD, RECORDS, long_talk
 from tests.test_releases import NEWER, newer_cut, newer_rounds
@@ -173,7 +173,7 @@ def test_limits_of_today_do_not_refuse_what_was_sent(make, server, monkeypatch):
 
 def test_a_transcript_that_todays_window_would_refuse_is_kept(make, server, monkeypatch):
     ok(make("submit"))
-    monkeypatch.setattr("pipeline.prices.window", lambda provider, model: 10)
+    monkeypatch.setattr("pipeline.money.prices.window", lambda provider, model: 10)
     ok(make("results"))
     Path("talks/new.txt").write_text("Eva: One more.\n")
     code, said = make("submit")

@@ -12,7 +12,7 @@ import sys
 
 import pytest
 
-from pipeline.workspace import Workspace
+from pipeline.base.workspace import Workspace
 from tests.conftest import ROOT, read_jsonl
 from tests.together_server import TogetherServer
 

@@ -13,12 +13,12 @@ from pathlib import Path
 import orjson
 import pytest
 
-from pipeline.clock import Clock
+from pipeline.base.clock import Clock
+from pipeline.base.workspace import Workspace
 from pipeline.errors import Ambiguous, Rejected, Unencodable
 from pipeline.provider import Shard
-from pipeline.submit import submit
-from pipeline.watch import Watch
-from pipeline.workspace import Workspace
+from pipeline.results.watch import Watch
+from pipeline.sending.submit import submit
 from providers import job as jobs
 from providers import live
 from providers.job import Job

@@ -12,24 +12,24 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from pipeline.answer import Answer
-from pipeline.cost import Tariff
+from pipeline.batch.answer import Answer
+from pipeline.batch.long import pieces
+from pipeline.batch.parts import PLACES, cut
+from pipeline.batch.prompt import COMBINE, Prompt
+from pipeline.batch.timed import moments, when
+from pipeline.batch.window import HEAD, Window, windowed
 from pipeline.errors import DoubtError, InputError, SpendError
-from pipeline.long import pieces
-from pipeline.parts import PLACES, cut
-from pipeline.plan import plan
-from pipeline.prompt import COMBINE, Prompt
+from pipeline.money.cost import Tariff
+from pipeline.money.tokens import english, most, tokens
 from pipeline.provider import Limits
-from pipeline.room import Bounds
-from pipeline.rounds import Said, combining
-from pipeline.sendall import sendall
-from pipeline.submit import Asked
-from pipeline.table import table
-from pipeline.timed import moments, when
-from pipeline.tokens import english, most, tokens
+from pipeline.results.rounds import Said, combining
+from pipeline.results.watch import Watch
+from pipeline.sending.plan import plan
+from pipeline.sending.room import Bounds
+from pipeline.sending.sendall import sendall
+from pipeline.sending.submit import Asked
+from pipeline.sending.table import table
 from pipeline.transcripts.reading import join
-from pipeline.watch import Watch
-from pipeline.window import HEAD, Window, windowed
 from tests.conftest import batched, read_jsonl, write_jsonl
 from tests.fakes import Fake, Service
 from tests.invoice import Till

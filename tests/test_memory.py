@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.prompt import Prompt
-from pipeline.workspace import Workspace
+from pipeline.base.workspace import Workspace
+from pipeline.batch.prompt import Prompt
 from tests.anthropic_server import AnthropicServer
 from tests.bedrock_server import BedrockServer
 from tests.chat_server import ChatServer

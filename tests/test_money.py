@@ -17,21 +17,21 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from pipeline.clock import Clock
-from pipeline.cost import Tariff
+from pipeline.base.clock import Clock
+from pipeline.base.files import lock
+from pipeline.base.workspace import Workspace
+from pipeline.batch.prompt import Prompt
 from pipeline.errors import DoubtError, IncompleteError, PipelineError, SpendError, UnfinishedError
-from pipeline.files import lock
-from pipeline.ledger import Ledger
-from pipeline.plan import plan
-from pipeline.prompt import Prompt
+from pipeline.jobs.ledger import Ledger
+from pipeline.jobs.spent import bill, committed, expected
+from pipeline.jobs.status import money
+from pipeline.money.cost import Tariff
 from pipeline.provider import Limits, Price
-from pipeline.room import Bounds
-from pipeline.sendall import sendall
-from pipeline.spent import bill, committed, expected
-from pipeline.status import money
-from pipeline.submit import Asked, submit
-from pipeline.watch import Watch
-from pipeline.workspace import Workspace
+from pipeline.results.watch import Watch
+from pipeline.sending.plan import plan
+from pipeline.sending.room import Bounds
+from pipeline.sending.sendall import sendall
+from pipeline.sending.submit import Asked, submit
 from tests.conftest import batched, read_jsonl, write_jsonl
 from tests.fakes import BUSY, LOST, Fake, FakeTime, Killed, Steps, dying_disk
 from tests.invoice import PRICE, Paid, Till

@@ -10,8 +10,8 @@ import pytest
 
 import providers.openai_compatible as plugin
 import schemas
-from pipeline import plugins
 from pipeline.errors import Ambiguous, Busy, InputError, Rejected, Unencodable
+from pipeline.plugins import plugins
 from pipeline.provider import Shard
 from pipeline.testkit.contract import IDS, ProviderContract, Run
 from pipeline.testkit.wire import Answer

@@ -7,17 +7,17 @@ import re
 import orjson
 import pytest
 
-from pipeline import table
 from pipeline.cli import main
-from pipeline.cost import Tariff
-from pipeline.ledger import Ledger
-from pipeline.plan import plan
+from pipeline.jobs.ledger import Ledger
+from pipeline.jobs.spent import bill
+from pipeline.jobs.status import costs
+from pipeline.money.cost import Tariff
+from pipeline.money.tokens import count
 from pipeline.provider import Limits, Price
-from pipeline.room import Bounds
-from pipeline.spent import bill
-from pipeline.status import costs
-from pipeline.submit import Asked
-from pipeline.tokens import count
+from pipeline.sending import table
+from pipeline.sending.plan import plan
+from pipeline.sending.room import Bounds
+from pipeline.sending.submit import Asked
 from tests.conftest import read_jsonl, write_jsonl
 from tests.invoice import Till
 from tests.test_money import Run

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import plugins
 from pipeline.errors import InputError
 from pipeline.hookspecs import GROUP
+from pipeline.plugins import plugins
 from pipeline.provider import Provider
 
 

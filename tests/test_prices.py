@@ -14,14 +14,14 @@ import orjson
 import pytest
 from jsonschema import Draft202012Validator
 
-from pipeline import prices
-from pipeline.cost import Tariff
+from pipeline.money import prices
+from pipeline.money.cost import Tariff
 from pipeline.provider import Price
 from providers.together import Together
 from tests import refresh_prices as refresh
 from tests.conftest import ROOT
 
-BOOK = orjson.loads((ROOT / "pipeline" / "prices.json").read_bytes())
+BOOK = orjson.loads((ROOT / "pipeline" / "money" / "prices.json").read_bytes())
 SCHEMA = Draft202012Validator(json.loads((ROOT / "schemas" / "prices.schema.json").read_text("utf-8")))
 ROWS = [(provider, model, row) for provider, rows in BOOK["models"].items() for model, row in rows.items()]
 SAME_AS_FULL = {("openai", "gpt-3.5-turbo-1106")}  # OpenAI's batch table has the standard price for it

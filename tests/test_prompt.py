@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline import prompt_file
+from pipeline.batch import prompt_file
+from pipeline.batch.prompt import prompt
+from pipeline.batch.template import template
+from pipeline.batch.timed import timed
 from pipeline.errors import InputError
-from pipeline.prompt import prompt
-from pipeline.template import template
-from pipeline.timed import timed
 from providers.anthropic import Anthropic
 from providers.bedrock import Bedrock
 from providers.gemini import Gemini

@@ -8,22 +8,23 @@ from dataclasses import replace
 import orjson
 import pytest
 
-from pipeline import custom_id, status
-from pipeline.answer import Answer
-from pipeline.batch import batch
-from pipeline.cost import Tariff
+from pipeline.base.words import dollars
+from pipeline.batch import custom_id
+from pipeline.batch.answer import Answer
+from pipeline.batch.batch import batch
+from pipeline.batch.prompt import Prompt
+from pipeline.batch.prompt import prompts as asked
+from pipeline.batch.prompts import Prompts, load
 from pipeline.errors import DamagedError, InputError
-from pipeline.ingest import ingest
-from pipeline.ledger import Ledger
-from pipeline.plan import plan
-from pipeline.prompt import Prompt
-from pipeline.prompt import prompts as asked
-from pipeline.prompts import Prompts, load
+from pipeline.jobs import status
+from pipeline.jobs.ledger import Ledger
+from pipeline.jobs.status import rows
+from pipeline.money.cost import Tariff
 from pipeline.provider import Limits
-from pipeline.status import rows
-from pipeline.submit import Asked
-from pipeline.table import table
-from pipeline.words import dollars
+from pipeline.sending.plan import plan
+from pipeline.sending.submit import Asked
+from pipeline.sending.table import table
+from pipeline.transcripts.ingest import ingest
 from tests.conftest import read_jsonl, write_jsonl
 from tests.invoice import Till
 from tests.test_answer import SCHEMA

@@ -15,12 +15,14 @@ from pathlib import Path
 import orjson
 import pytest
 
-from pipeline import made, older, plugins, prompt, shards
-from pipeline.answer import Answer
-from pipeline.ledger import Ledger, Receipt
-from pipeline.parts import beginning, cut
+from pipeline.base.workspace import Workspace
+from pipeline.batch import made, prompt
+from pipeline.batch.answer import Answer
+from pipeline.batch.parts import beginning, cut
+from pipeline.jobs import older, shards
+from pipeline.jobs.ledger import Ledger, Receipt
+from pipeline.plugins import plugins
 from pipeline.transcripts import file, jsonl
-from pipeline.workspace import Workspace
 from tests.anthropic_server import AnthropicServer
 from tests.conftest import ROOT, read_jsonl, write_jsonl
 from tests.together_server import TogetherServer
@@ -150,9 +152,9 @@ def newer_schema(patch):
 
 
 def newer_cut(patch):
-    patch.setattr("pipeline.long.cut", lambda text, most, *how: cut(text, most // 2, *how))
-    patch.setattr("pipeline.long.beginning", lambda text, most, *how: beginning(text, most // 2, *how))
-    patch.setattr("pipeline.prices.window", lambda provider, model: 6000)
+    patch.setattr("pipeline.batch.long.cut", lambda text, most, *how: cut(text, most // 2, *how))
+    patch.setattr("pipeline.batch.long.beginning", lambda text, most, *how: beginning(text, most // 2, *how))
+    patch.setattr("pipeline.money.prices.window", lambda provider, model: 6000)
 
 
 def newer_wire(patch):
@@ -163,15 +165,15 @@ def newer_wire(patch):
 
 
 def newer_rounds(patch):
-    patch.setattr("pipeline.rounds.HEAD", 90)
-    patch.setattr("pipeline.rounds.Said.block", property(lambda self: f"## {self.name}\n\n{self.text}"))
+    patch.setattr("pipeline.results.rounds.HEAD", 90)
+    patch.setattr("pipeline.results.rounds.Said.block", property(lambda self: f"## {self.name}\n\n{self.text}"))
 
 
 def newer_defaults(patch):
     for module in (prompt, made, older):
         patch.setattr(module, "COMBINE", "Make one of these.")
-    patch.setattr("pipeline.prompt.MAX_TOKENS", 5000)
-    patch.setattr("pipeline.made.OVERLAP", 90)
+    patch.setattr("pipeline.batch.prompt.MAX_TOKENS", 5000)
+    patch.setattr("pipeline.batch.made.OVERLAP", 90)
 
 
 NEWER = (newer_model, newer_reader, newer_schema, newer_cut, newer_wire, newer_rounds, newer_defaults)

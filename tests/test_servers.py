@@ -17,9 +17,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from pipeline.clock import Clock
+from pipeline.base.clock import Clock
+from pipeline.results.watch import Watch
 from pipeline.testkit.contract import IDS, Run
-from pipeline.watch import Watch
 from providers.openai_compatible import OpenAICompatible, services
 from providers.together import Together
 from tests.chat_server import ChatServer

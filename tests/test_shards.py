@@ -8,8 +8,8 @@ import orjson
 import pytest
 
 from pipeline.errors import InputError, Rejected
-from pipeline.ledger import Ledger
-from pipeline.submit import submit
+from pipeline.jobs.ledger import Ledger
+from pipeline.sending.submit import submit
 from tests.conftest import read_jsonl, write_jsonl
 from tests.fakes import Fake, FakeTime, Service, asking
 

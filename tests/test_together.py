@@ -6,10 +6,10 @@ import logging
 
 import pytest
 
+from pipeline.base.workspace import Workspace
 from pipeline.errors import Busy, Rejected
-from pipeline.submit import submit
-from pipeline.watch import Watch
-from pipeline.workspace import Workspace
+from pipeline.results.watch import Watch
+from pipeline.sending.submit import submit
 from providers import together
 from tests.conftest import read_jsonl
 from tests.fakes import FakeTime, asking

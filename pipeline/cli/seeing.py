@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 
 import click
 
+from pipeline.base.words import many
+from pipeline.base.workspace import Workspace
 from pipeline.cli.doors import main, say
 from pipeline.cli.options import Number, money, starting, variable, workspace
 from pipeline.errors import IncompleteError
-from pipeline.words import many
-from pipeline.workspace import Workspace
 
 AGAIN = "`make submit RETRY=1` sends those without an answer again"
 
@@ -33,13 +33,13 @@ def results(
     strict: bool,
 ) -> None:
     """Collect the output of the jobs, one line per request (free)."""
-    from pipeline import plugins
-    from pipeline.clock import Clock
-    from pipeline.cost import Tariff
-    from pipeline.ledger import Ledger
-    from pipeline.progress import Progress
-    from pipeline.status import costs, rows, total
-    from pipeline.watch import Watch
+    from pipeline.base.clock import Clock
+    from pipeline.jobs.ledger import Ledger
+    from pipeline.jobs.progress import Progress
+    from pipeline.jobs.status import costs, rows, total
+    from pipeline.money.cost import Tariff
+    from pipeline.plugins import plugins
+    from pipeline.results.watch import Watch
 
     ws = Workspace.of(run, provider)
     plugin = plugins.provider(provider)
@@ -63,7 +63,7 @@ def results(
 
 
 def _again(counts: Mapping[str, int]) -> str:
-    from pipeline.status import rows
+    from pipeline.jobs.status import rows
 
     if counts["unsent"]:
         return "`make submit` sends those that were not sent yet"
@@ -97,9 +97,9 @@ def _strict(text: str, complete: bool, rounds: str = "") -> None:
 @click.option("--strict", is_flag=True, help="Exit 3 if a request has no answer.")
 def status(run: str, provider: str, price_in: float | None, price_out: float | None, strict: bool) -> None:
     """Say where every job stands, what it cost, and what to type next (free, no network)."""
-    from pipeline import plugins
-    from pipeline.cost import Tariff
-    from pipeline.status import outcomes, rows, status, total
+    from pipeline.jobs.status import outcomes, rows, status, total
+    from pipeline.money.cost import Tariff
+    from pipeline.plugins import plugins
 
     ws = Workspace.of(run, provider)
     for line in status(ws, lambda: Tariff(plugins.provider(provider), price_in, price_out)):
@@ -113,12 +113,12 @@ def status(run: str, provider: str, price_in: float | None, price_out: float | N
 @starting
 def cancel(run: str, provider: str, settle: float) -> None:
     """End all running jobs early; finished rows stay paid and are still fetched."""
-    from pipeline import plugins
-    from pipeline.cancel import cancel
-    from pipeline.clock import Clock
-    from pipeline.files import lock
-    from pipeline.ledger import Ledger
-    from pipeline.start import Starter
+    from pipeline.base.clock import Clock
+    from pipeline.base.files import lock
+    from pipeline.jobs.cancel import cancel
+    from pipeline.jobs.ledger import Ledger
+    from pipeline.jobs.start import Starter
+    from pipeline.plugins import plugins
 
     ws = Workspace.of(run, provider)
     plugin = plugins.provider(provider)
@@ -134,7 +134,7 @@ def cancel(run: str, provider: str, settle: float) -> None:
 @workspace
 def show(run: str, provider: str) -> None:
     """Print the answers for reading (free)."""
-    from pipeline.show import show
+    from pipeline.results.show import show
 
     click.echo("\n".join(show(Workspace.of(run, provider))))
 
@@ -143,7 +143,7 @@ def show(run: str, provider: str) -> None:
 @workspace
 def export(run: str, provider: str) -> None:
     """Write the results as a table, results.csv: a column for each field of the answers (free)."""
-    from pipeline.export import export
+    from pipeline.results.export import export
 
     ws = Workspace.of(run, provider)
     click.echo(f"{many(export(ws), 'result')}: {ws.table}")
@@ -152,7 +152,7 @@ def export(run: str, provider: str) -> None:
 @main.command()
 def providers() -> None:
     """List the provider plugins: keys, limits, discounts (free, no network)."""
-    from pipeline.catalog import catalog
+    from pipeline.plugins.catalog import catalog
 
     click.echo("\n".join(catalog()))
 
@@ -163,8 +163,8 @@ def providers() -> None:
 @variable("JSON", "--json", "as_json", is_flag=True, help="The line as it is sent.")
 def preview(run: str, provider: str, wanted: str, as_json: bool) -> None:
     """Show the request for one transcript, as it would be sent (free, no network)."""
-    from pipeline import plugins
-    from pipeline.preview import preview
+    from pipeline.batch.preview import preview
+    from pipeline.plugins import plugins
 
     for line in preview(Workspace.of(run, provider), plugins.provider(provider), wanted, as_json):
         click.echo(line)
@@ -173,7 +173,7 @@ def preview(run: str, provider: str, wanted: str, as_json: bool) -> None:
 @main.command()
 def prompts() -> None:
     """List the prompts in data/prompts: what each is for, and an answer it brings (free)."""
-    from pipeline.preview import prompts
+    from pipeline.batch.preview import prompts
 
     for line in prompts():
         click.echo(line)

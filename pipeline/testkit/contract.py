@@ -24,16 +24,16 @@ from typing import Any
 import orjson
 import pytest
 
-from pipeline.batch import batch
+from pipeline.base.workspace import Workspace
+from pipeline.batch.batch import batch
+from pipeline.batch.prompt import Prompt
 from pipeline.errors import Ambiguous, Busy, PipelineError, Rejected, SpendError, UnfinishedError
-from pipeline.ingest import ingest
-from pipeline.ledger import Ledger
-from pipeline.prompt import Prompt
+from pipeline.jobs.ledger import Ledger
 from pipeline.provider import Provider
-from pipeline.submit import submit
+from pipeline.results.watch import Watch
+from pipeline.sending.submit import submit
 from pipeline.testkit.crash import FakeTime, Killed, Mortal, Steps, asking, dying_disk
-from pipeline.watch import Watch
-from pipeline.workspace import Workspace
+from pipeline.transcripts.ingest import ingest
 
 IDS = ("a", "b-2", "C_3")
 EVERY = ("abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789_-", "x" * 64)

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
 
-from pipeline import files
-from pipeline.clock import Clock
+from pipeline.base import files
+from pipeline.base.clock import Clock
 from pipeline.provider import Download, Provider
-from pipeline.submit import Asked
+from pipeline.sending.submit import Asked
 
 
 class Killed(BaseException):
@@ -54,8 +54,8 @@ def dying_disk(monkeypatch: Any, step: Steps) -> None:
         publish(part, path)
         step()
 
-    monkeypatch.setattr("pipeline.files.publish", watched)
-    monkeypatch.setattr("pipeline.shards.publish", watched)
+    monkeypatch.setattr("pipeline.base.files.publish", watched)
+    monkeypatch.setattr("pipeline.jobs.shards.publish", watched)
 
 
 class Mortal:

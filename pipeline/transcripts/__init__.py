@@ -1,7 +1,4 @@
-"""Transcripts as people have them, read as records of schemas/transcript.schema.json.
+"""Files as people have them in, transcripts.jsonl out (and rejected.jsonl): one transcript a line.
 
-paths     which files, and the id each gives          file      one file -> its outcomes
-load      bytes, unpacked                             formats   which reader takes which text
-decode    text of the bytes                           record    what a reader found -> a record
-captions, prose, speech, html, xml, docx, tsv         the readers: each gives a Reading
+Knows no request, no provider and no money. Imports `base`.
 """

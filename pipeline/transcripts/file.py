@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import orjson
 
 import schemas
+from pipeline.base.words import elapsed, many
 from pipeline.transcripts import formats, json, jsonl, lint
 from pipeline.transcripts.captions import matches as is_captions
 from pipeline.transcripts.decode import decode
@@ -18,7 +19,6 @@ from pipeline.transcripts.outcome import Outcome
 from pipeline.transcripts.paths import suffix
 from pipeline.transcripts.reading import Reading, Unreadable
 from pipeline.transcripts.record import record
-from pipeline.words import elapsed, many
 
 LINES = (".jsonl", ".ndjson")
 UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")  # in the name of a file

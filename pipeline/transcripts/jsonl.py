@@ -9,10 +9,10 @@ from typing import Any, BinaryIO
 import orjson
 
 import schemas
+from pipeline.base.validate import values
 from pipeline.transcripts.fields import ALIASES, renamed
 from pipeline.transcripts.outcome import Outcome
 from pipeline.transcripts.reading import join, segment, tidy
-from pipeline.validate import values
 
 OURS = ("record", "sha256", "joined", "given")  # fields of a source that say how we read, and no one else
 RESULT = {"id", "custom_id", "outcome", "sent_as", "job", "text"}

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from pipeline.files import BUFFER, MAX_LINE
+from pipeline.base.files import BUFFER, MAX_LINE
 from pipeline.transcripts.reading import Unreadable
 
 CHUNK = 1 << 16  # bytes; most files are shorter

@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline.base.workspace import Workspace
 from pipeline.errors import InputError
-from pipeline.workspace import Workspace
 
 PACKED = (".gz", ".zst")
 TEXT = (".txt", ".text", ".md", ".markdown", ".html", ".htm", ".docx")

@@ -1,0 +1,80 @@
+"""Records read from JSON Lines, each checked against a schema; a fault names file, line and JSON path."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import orjson
+
+import schemas
+from pipeline.base.files import BUFFER, MAX_LINE, lines
+from pipeline.errors import InputError, clean
+
+SHOWN = 20  # faults printed before "and N more"
+
+
+class Faults:
+    """Collects `file:line: why` and ends the stage with one error that holds them all."""
+
+    def __init__(self, every: bool = False) -> None:
+        self.shown: list[str] = []
+        self.count = 0
+        self._most = sys.maxsize if every else SHOWN
+
+    def add(self, where: object, why: str) -> None:
+        self.count += 1
+        if len(self.shown) < self._most:
+            self.shown.append(f"{clean(where)}: {clean(why, 300)}")
+
+    def check(self, advice: str) -> None:
+        """Raise InputError if there is any fault; `advice` says what to type."""
+        if self.count:
+            more = [f"and {self.count - SHOWN} more"] if self.count > SHOWN else []
+            raise InputError("\n".join([*self.shown, *more]) + f"; {advice}")
+
+
+def records(path: Path, kind: str, faults: Faults) -> Iterator[tuple[int, Any]]:
+    """Line number and record of each line of the file that fits the schema `kind`; the others are faults."""
+    with path.open("rb", buffering=BUFFER) as stream:
+        yield from parse(stream, path, kind, faults)
+
+
+def parse(stream: BinaryIO, path: Path, kind: str, faults: Faults) -> Iterator[tuple[int, Any]]:
+    """As `records`, from an open stream."""
+    fits = schemas.is_valid(kind)
+    for number, record, why in values(stream):
+        if why:
+            faults.add(f"{path}:{number}", why)
+        elif fits(record):
+            yield number, record
+        else:
+            blame(path, number, schemas.faults(kind, record), faults)
+
+
+def values(stream: BinaryIO) -> Iterator[tuple[int, Any, str]]:
+    """Line number and value of each line of JSON; or None, and why it is none."""
+    for number, line in lines(stream):
+        try:
+            yield number, orjson.loads(line), ""
+        except orjson.JSONDecodeError as error:
+            yield number, None, _why_not_json(line, error)
+            if len(line) >= MAX_LINE:  # the rest of it would be read as lines of their own
+                return
+
+
+def blame(path: Path, number: int, reasons: Iterable[str], faults: Faults) -> None:
+    for reason in reasons:
+        faults.add(f"{path}:{number}", reason)
+
+
+def _why_not_json(line: bytes, error: orjson.JSONDecodeError) -> str:
+    if len(line) >= MAX_LINE:
+        return f"the line is longer than {MAX_LINE >> 20} MiB"
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError as bad:
+        return f"not UTF-8: byte 0x{line[bad.start]:02x} at offset {bad.start}"
+    return f"not JSON: {error.msg} at column {error.colno}"

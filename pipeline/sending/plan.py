@@ -1,0 +1,127 @@
+"""The command `plan`: what `submit` would send now, and what that costs. It reads, and writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from operator import itemgetter
+
+from pipeline.base.workspace import Workspace
+from pipeline.batch.window import size
+from pipeline.jobs import shards
+from pipeline.jobs.ledger import Kind, Ledger, Receipt
+from pipeline.jobs.shards import Counted
+from pipeline.jobs.spent import committed, exactly
+from pipeline.money.cost import Calibration, Estimate, Tariff, calibration, estimate
+from pipeline.money.tokens import Tokenizer, tokenizer
+from pipeline.provider import Limits, Price, Provider
+from pipeline.sending.ahead import ahead
+from pipeline.sending.cutting import by_kind, counted
+from pipeline.sending.submit import Asked
+from pipeline.sending.survey import Survey, approved, key, survey
+
+NAMED = 5
+
+
+@dataclass
+class Part:
+    """The pending requests of one kind. `longest` and `shortest` are custom_id and tokens of a prompt.
+
+    `too_long` counts prompts that may not fit into the window beside an answer of max_tokens; `named` are a few.
+    """
+
+    model: str
+    prompt: str
+    price: Price
+    limits: Limits
+    tokenizer: Tokenizer
+    learned: Calibration
+    requests: int = 0
+    shards: int = 0
+    tokens: dict[str, int] = field(default_factory=lambda: shards.NONE)
+    longest: tuple[str, int] | None = None
+    shortest: tuple[str, int] | None = None
+    too_long: int = 0
+    named: list[str] = field(default_factory=list)
+
+    def add(self, name: str, one: Counted, window: int | None) -> None:
+        """One request more."""
+        self.requests += 1
+        self.tokens = shards.tally(self.tokens, one.line, one.prompt, one.answer)
+        pairs = [(name, one.prompt), *([self.longest, self.shortest] if self.longest else [])]
+        self.longest, self.shortest = max(pairs, key=itemgetter(1)), min(pairs, key=itemgetter(1))
+        if window and one.most + one.answer > window:
+            self.too_long += 1
+            self.named += [name] if len(self.named) < NAMED else []
+
+    @property
+    def estimate(self) -> Estimate:
+        return estimate(self.requests, self.tokens, self.price, self.tokenizer.margin, self.learned)
+
+
+@dataclass
+class Plan:
+    """What is to be sent, by model and prompt; what RETRY and REPLACE would send besides; and what was paid so far.
+
+    `started` counts requests that a job has or had, `spent` is what those cost (None: not known), at most if it
+    is `open`. `later` are requests that will combine answers to parts. `begun` are shards that had a start and
+    have no job.
+    """
+
+    found: Survey
+    parts: list[Part]
+    retry: list[Part]
+    replace: list[Part]
+    later: Estimate
+    started: int
+    spent: float | None
+    open: bool
+    begun: list[Receipt]
+    asked: Asked
+
+
+def plan(ws: Workspace, provider: Provider, asked: Asked, tariff: Tariff, context: int | None = None) -> Plan:
+    """The plan of a batch. Raises InputError where `submit` would; needs no key and no network."""
+    ledger, how = Ledger(ws), {"each": asked.each, "sample": asked.sample}
+    found = survey(ledger, provider, retry=asked.retry, **how)
+    approved(ledger, provider, found, retry=asked.retry, **how)
+    ended = any(receipt.settled for receipt in ledger)
+    again = survey(ledger, provider, retry=True, **how) if ended and not asked.retry else found
+    changed = {} if asked.replace else found.changed
+
+    def parts(pending: Mapping[bytes, Kind], keys: Iterable[bytes]) -> list[Part]:
+        kinds = by_kind(pending, keys)
+        return [_part(ledger, provider, kind, kinds[kind], asked, tariff, context) for kind in kinds]
+
+    return Plan(
+        found,
+        parts(found.pending, found.pending.keys() - changed.keys()),
+        parts(again.pending, again.pending.keys() - found.pending.keys()),
+        parts(found.pending, changed),
+        ahead(ws, provider, tariff, ledger, found.sampled),
+        sum(receipt.requests for receipt in ledger if not receipt.unstarted),
+        committed(list(ledger), tariff),
+        any(not exactly(receipt, tariff.price(receipt.model)) for receipt in ledger if receipt.begun),
+        [receipt for receipt in ledger if receipt.begun and not receipt.ref],
+        asked,
+    )
+
+
+def _part(
+    ledger: Ledger,
+    provider: Provider,
+    kind: Kind,
+    keys: set[bytes],
+    asked: Asked,
+    tariff: Tariff,
+    context: int | None,
+) -> Part:
+    """The requests of these keys, counted; as many shards as `submit` would cut, were there none yet."""
+    model = kind.model
+    limits, window = asked.bounds.limits(provider, model), size(provider, model, context)
+    part = Part(*kind, tariff.price(model), limits, tokenizer(model), calibration(ledger, kind))
+    cutter = shards.Cutter(shards.level(limits, len(keys), provider.name))
+    for one in counted(ledger, provider, model, keys, key(provider, asked.each)):
+        part.add(provider.custom_id(one.line), one, window)
+        part.shards = cutter.number(one) + 1
+    return part
