@@ -22,9 +22,9 @@ import orjson
 from pipeline.errors import Ambiguous, Busy, Rejected, clean
 from pipeline.hookspecs import hookimpl
 from pipeline.provider import Download, Found, Limits, Provider, Result, Shard, Status
-from providers import chat, messages
-from providers.chat import as_dict
-from providers.http import AT_ONCE, CHUNK, Http, Missing, address, identifier, key, record
+from providers.wire import anthropic_messages, openai_chat
+from providers.wire.http_client import AT_ONCE, CHUNK, Http, Missing, address, identifier, key, record
+from providers.wire.openai_chat import as_dict
 
 KEY, BASE_URL = "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"
 BATCHES = "/v1/messages/batches"
@@ -45,13 +45,13 @@ class Anthropic(Provider):
         return Limits(max_requests=100_000, max_bytes=256_000_000 - len(HEAD + TAIL))
 
     def encode(self, request: Mapping[str, Any]) -> bytes:
-        return messages.encode(request)
+        return anthropic_messages.encode(request)
 
     def custom_id(self, line: bytes) -> str:
-        return messages.custom_id(super().custom_id(line))
+        return anthropic_messages.custom_id(super().custom_id(line))
 
     def decode(self, line: bytes) -> Result:
-        return messages.decode(line)
+        return anthropic_messages.decode(line)
 
     def preflight(self, model: str) -> None:
         self._http  # noqa: B018 (says what is missing)
@@ -156,7 +156,7 @@ class Anthropic(Provider):
         with self._http.open("download", f"{BATCHES}/{ref['id']}/results") as chunks:
             for chunk in chain(chunks, [b"\n"]):
                 *lines, rest = (rest + chunk).split(b"\n")
-                yield from (chat.read(line).get("custom_id") for line in lines if line)
+                yield from (openai_chat.read(line).get("custom_id") for line in lines if line)
 
     def _job(self, ref: Mapping[str, Any]) -> dict:
         try:

@@ -22,9 +22,9 @@ import orjson
 from pipeline.errors import Busy, Rejected, clean
 from pipeline.hookspecs import hookimpl
 from pipeline.provider import Download, Found, Limits, Provider, Shard, Status
-from providers import converse
-from providers.aws import client, parts, session, speaking, starting
-from providers.http import CHUNK, Missing, identifier
+from providers.wire import bedrock_converse
+from providers.wire.aws_client import client, parts, session, speaking, starting
+from providers.wire.http_client import CHUNK, Missing, identifier
 
 BUCKET = "BEDROCK_BUCKET"
 ROLE = "BEDROCK_ROLE_ARN"
@@ -61,13 +61,13 @@ class Bedrock(Provider):
         return Limits(min_requests=100, max_requests=50_000, max_bytes=1_000_000_000, poll=(60.0, 120.0))
 
     def encode(self, request: Mapping[str, Any]) -> bytes:
-        return converse.encode(request)
+        return bedrock_converse.encode(request)
 
     def decode(self, line: bytes):
-        return converse.decode(line)
+        return bedrock_converse.decode(line)
 
     def custom_id(self, line: bytes) -> str:
-        return converse.custom_id(super().custom_id(line)) or ""
+        return bedrock_converse.custom_id(super().custom_id(line)) or ""
 
     def preflight(self, model: str) -> None:
         place()

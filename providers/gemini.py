@@ -21,8 +21,8 @@ import orjson
 from pipeline.errors import Ambiguous, Busy, Rejected, clean
 from pipeline.hookspecs import hookimpl
 from pipeline.provider import Download, Found, Limits, Provider, Shard, Status
-from providers import contents
-from providers.http import AT_ONCE, Http, Missing, address, identifier, key, record
+from providers.wire import gemini_contents
+from providers.wire.http_client import AT_ONCE, Http, Missing, address, identifier, key, record
 
 KEY = "GEMINI_API_KEY"
 BASE_URL = "GEMINI_BASE_URL"
@@ -55,10 +55,10 @@ class Gemini(Provider):
         return Limits(max_bytes=2_000_000_000, max_jobs=100, poll=(30.0, 60.0))
 
     def encode(self, request: Mapping[str, Any]) -> bytes:
-        return contents.encode(request)
+        return gemini_contents.encode(request)
 
     def decode(self, line: bytes):
-        return contents.decode(line)
+        return gemini_contents.decode(line)
 
     def preflight(self, model: str) -> None:
         self._http  # noqa: B018 (says what is missing)
@@ -69,7 +69,7 @@ class Gemini(Provider):
         with shard.path.open("rb") as stream:
             answer = self._http.ask("upload", "POST", where, headers=headers, content=stream)
         file = _part(record(answer, "upload"), "file")
-        stored = contents.count(file.get("sizeBytes"))
+        stored = gemini_contents.count(file.get("sizeBytes"))
         if stored and stored != shard.bytes:
             raise Busy(f"the upload stored {stored:,} of {shard.bytes:,} bytes")
         return {"file": identifier(file.get("name"), "upload")}
@@ -175,7 +175,7 @@ class Gemini(Provider):
             file = record(self._http.ask("file", "GET", f"{API}/{name}"), "file")
         except (Busy, Rejected):
             return None
-        return contents.count(file.get("sizeBytes"))
+        return gemini_contents.count(file.get("sizeBytes"))
 
 
 def base_url() -> str:
@@ -218,8 +218,8 @@ def _created(job: dict) -> str:
 
 def _done(job: dict) -> int | None:
     stats = _part(_part(job, "metadata"), "batchStats")
-    counts = [contents.count(stats.get(f"{name}RequestCount")) for name in ("successful", "failed")]
-    if all(value is None for value in counts) and contents.count(stats.get("requestCount")) is None:
+    counts = [gemini_contents.count(stats.get(f"{name}RequestCount")) for name in ("successful", "failed")]
+    if all(value is None for value in counts) and gemini_contents.count(stats.get("requestCount")) is None:
         return None
     return sum(value or 0 for value in counts)
 

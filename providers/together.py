@@ -19,8 +19,19 @@ import orjson
 from pipeline.errors import Ambiguous, Busy, PipelineError, Rejected, clean
 from pipeline.hookspecs import hookimpl
 from pipeline.provider import Download, Found, Limits, Provider, Shard, Status
-from providers import chat
-from providers.http import AT_ONCE, CERTAIN, CHUNK, NEVER_SENT, TIMEOUT, Missing, address, identifier, key, safe
+from providers.wire import openai_chat
+from providers.wire.http_client import (
+    AT_ONCE,
+    CERTAIN,
+    CHUNK,
+    NEVER_SENT,
+    TIMEOUT,
+    Missing,
+    address,
+    identifier,
+    key,
+    safe,
+)
 
 KEY = "TOGETHER_API_KEY"
 BASE_URL = "TOGETHER_BASE_URL"
@@ -59,10 +70,10 @@ class Together(Provider):
         )
 
     def encode(self, request: Mapping[str, Any]) -> bytes:
-        return chat.encode(request)
+        return openai_chat.encode(request)
 
     def decode(self, line: bytes):
-        return chat.decode(line)
+        return openai_chat.decode(line)
 
     def preflight(self, model: str) -> None:
         key(KEY)
@@ -120,7 +131,7 @@ class Together(Provider):
         own = {"model": body.pop("model"), "messages": body.pop("messages")}
         with starting("ask"):
             answer = client.chat.completions.with_raw_response.create(**own, extra_body=body, timeout=AT_ONCE)
-            return chat.row(request["custom_id"], answer.json())
+            return openai_chat.row(request["custom_id"], answer.json())
 
     # -- the client ------------------------------------------------------------------------------
 

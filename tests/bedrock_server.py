@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from xml.sax.saxutils import escape
 
 from pipeline.testkit.wire import Answer, Call, WireServer
-from providers import converse
+from providers.wire import bedrock_converse as converse
 
 ARN = "arn:aws:bedrock:us-east-1:123456789012:model-invocation-job/"
 ROLE = "arn:aws:iam::123456789012:role/batch"

@@ -92,8 +92,8 @@ def ended() -> None:
     from pipeline.base.workspace import Workspace
     from pipeline.jobs import shards
     from pipeline.jobs.ledger import Kind, Ledger
-    from pipeline.sending.cutting import counted
-    from pipeline.sending.survey import key, survey
+    from pipeline.sending.cut import counted
+    from pipeline.sending.pending import key, survey
     from providers.together import Together
 
     ws, provider = Workspace.of("default", "together"), Together()

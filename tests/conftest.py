@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from pipeline.base.workspace import Workspace
-from pipeline.batch.batch import batch
+from pipeline.batch.build import batch
 from pipeline.batch.prompt import Prompt
 from pipeline.cli import main
 from pipeline.transcripts.ingest import ingest

@@ -11,7 +11,7 @@ import orjson
 from pipeline.errors import Ambiguous, Busy
 from pipeline.provider import Download, Found, Limits, Provider, Shard, Status
 from pipeline.testkit.crash import FakeTime, Killed, Steps, asking, dying_disk  # noqa: F401 (the core's tests take them here)
-from providers import chat
+from providers.wire import openai_chat as chat
 
 
 class Service:

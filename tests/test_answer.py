@@ -7,17 +7,20 @@ import orjson
 import pytest
 
 from pipeline.batch import prompt as prompts
-from pipeline.batch.answer import Answer, answer, parsed, strict
+from pipeline.batch.answer_schema import Answer, answer, parsed, strict
 from pipeline.batch.prompt import Prompt
 from pipeline.errors import InputError, Unencodable
 from pipeline.jobs.status import rows
 from pipeline.provider import Limits, Result
-from pipeline.results.watch import Watch
+from pipeline.results.wait import Watch
 from pipeline.sending.submit import Asked, submit
-from providers import chat, contents, converse, messages
 from providers.bedrock import Bedrock
 from providers.gemini import Gemini
 from providers.together import Together
+from providers.wire import anthropic_messages as messages
+from providers.wire import bedrock_converse as converse
+from providers.wire import gemini_contents as contents
+from providers.wire import openai_chat as chat
 from tests.conftest import batched, write_jsonl
 from tests.fakes import Fake, FakeTime, Service
 from tests.invoice import Till

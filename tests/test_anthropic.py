@@ -12,9 +12,9 @@ from pipeline.money.cost import Calibration, Tariff, billed, estimate
 from pipeline.provider import Price, Shard
 from pipeline.testkit.contract import IDS, ProviderContract, Run
 from pipeline.testkit.wire import Answer
-from providers import messages
 from providers.anthropic import Anthropic
 from providers.together import Together
+from providers.wire import anthropic_messages as messages
 from tests.anthropic_server import AnthropicServer
 
 
@@ -122,7 +122,7 @@ def test_a_job_whose_answers_are_gone_is_not_paid_beside(service):
 
 @pytest.mark.parametrize("size", [1, 7, 100])
 def test_requests_and_answers_may_be_cut_anywhere(size, service, monkeypatch):
-    monkeypatch.setattr("providers.http.CHUNK", size)
+    monkeypatch.setattr("providers.wire.http_client.CHUNK", size)
     monkeypatch.setattr("providers.anthropic.CHUNK", size)
     run = Run(service)
     run.make(*IDS)

@@ -44,7 +44,7 @@ def test_imports_go_one_way(path):
     [
         "pipeline.cli",
         "pipeline.sending.submit",
-        "pipeline.results.watch",
+        "pipeline.results.wait",
         "providers.together",
         "providers.bedrock",
     ],

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from pipeline.base.workspace import Workspace
 from pipeline.batch.custom_id import FITS, stem
 from pipeline.batch.prompt import Prompt
-from pipeline.transcripts.paths import paths, sources
-from pipeline.transcripts.reading import join, segment, tidy
+from pipeline.transcripts.find_files import paths, sources
+from pipeline.transcripts.readers.reading import join, segment, tidy
 from tests.conftest import ROOT, batched, read_jsonl, write_jsonl
 
 GOLDEN = ROOT / "tests" / "golden"

@@ -17,9 +17,11 @@ from pipeline.jobs.cancel import cancel
 from pipeline.jobs.ledger import Ledger
 from pipeline.jobs.start import Starter
 from pipeline.provider import Shard
-from pipeline.results.watch import Watch
+from pipeline.results.wait import Watch
 from pipeline.sending.submit import submit
-from providers import aws, bedrock, converse
+from providers import bedrock
+from providers.wire import aws_client as aws
+from providers.wire import bedrock_converse as converse
 from tests.bedrock_server import ROLE, BedrockServer, account, refusal
 from tests.conftest import read_jsonl, write_jsonl
 from tests.fakes import FakeTime, asking

@@ -14,9 +14,11 @@ import webvtt
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.transcripts import captions, formats, tsv
-from pipeline.transcripts.decode import decode
-from pipeline.transcripts.reading import Unreadable
+from pipeline.transcripts import formats
+from pipeline.transcripts.encoding import decode
+from pipeline.transcripts.readers import captions
+from pipeline.transcripts.readers import whisper_tsv as tsv
+from pipeline.transcripts.readers.reading import Unreadable
 
 
 def cues(text: str) -> list[tuple]:

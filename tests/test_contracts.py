@@ -12,13 +12,13 @@ import pytest
 
 from pipeline.testkit.contract import ProviderContract
 from pipeline.testkit.service import Flaky, Service
-from providers import converse
 from providers.gemini import Gemini
-from providers.job import Job, append, names
 from providers.live import Live
 from providers.local import Local
+from providers.machine.job import Job, append, names
 from providers.together import Together
 from providers.vllm import Vllm
+from providers.wire import bedrock_converse as converse
 from tests.bedrock_server import BedrockServer
 from tests.gemini_server import GeminiServer
 from tests.together_server import TogetherServer

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.transcripts import docx, formats
-from pipeline.transcripts.reading import Unreadable, segment
+from pipeline.transcripts import formats
+from pipeline.transcripts.readers import word_document as docx
+from pipeline.transcripts.readers.reading import Unreadable, segment
 
 W = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 STRICT = "http://purl.oclc.org/ooxml/wordprocessingml/main"

@@ -12,9 +12,9 @@ from pipeline.jobs.cancel import cancel
 from pipeline.jobs.ledger import Ledger
 from pipeline.jobs.start import Starter
 from pipeline.provider import Download
-from pipeline.results.watch import Watch
-from pipeline.sending.sendall import sendall
+from pipeline.results.wait import Watch
 from pipeline.sending.submit import submit
+from pipeline.sending.until_all_sent import sendall
 from tests.conftest import read_jsonl
 from tests.fakes import BUSY, LOST, NEVER, Fake, FakeTime, Killed, Service, Steps, asking, dying_disk, error_line
 

@@ -6,7 +6,7 @@ import csv
 
 import pytest
 
-from pipeline.batch.answer import Answer
+from pipeline.batch.answer_schema import Answer
 from pipeline.batch.prompt import Prompt
 from pipeline.errors import IncompleteError
 from pipeline.provider import Limits

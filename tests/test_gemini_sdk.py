@@ -8,7 +8,8 @@ import orjson
 import pytest
 
 from pipeline.provider import Shard
-from providers import contents, gemini
+from providers import gemini
+from providers.wire import gemini_contents as contents
 from tests.gemini_server import GeminiServer
 
 genai = pytest.importorskip("google.genai")

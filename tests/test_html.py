@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.transcripts import html, pages
-from pipeline.transcripts.reading import Unreadable, segment
+from pipeline.transcripts.readers import page_text as pages
+from pipeline.transcripts.readers import web_page as html
+from pipeline.transcripts.readers.reading import Unreadable, segment
 
 TURNS = """<cite>Ana Lee:</cite>
 <time>0:00</time>

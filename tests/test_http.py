@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from pipeline.errors import Ambiguous, Busy, Rejected
-from providers.http import CERTAIN, Http, Missing
+from providers.wire.http_client import CERTAIN, Http, Missing
 
 SECRET = "k-secret-0123456789"
 

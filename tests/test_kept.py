@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.base.workspace import Workspace
 from pipeline.batch.prompt import Prompt
-from pipeline.jobs.kept import as_before
+from pipeline.jobs.keep_as_sent import as_before
 from pipeline.jobs.ledger import Ledger, Receipt
 from pipeline.provider import Limits
 from tests.conftest import read_jsonl, write_jsonl

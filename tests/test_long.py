@@ -12,24 +12,24 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from pipeline.batch.answer import Answer
-from pipeline.batch.long import pieces
-from pipeline.batch.parts import PLACES, cut
+from pipeline.batch.answer_schema import Answer
+from pipeline.batch.context_window import HEAD, Window, windowed
+from pipeline.batch.cut_text import PLACES, cut
 from pipeline.batch.prompt import COMBINE, Prompt
-from pipeline.batch.timed import moments, when
-from pipeline.batch.window import HEAD, Window, windowed
+from pipeline.batch.text_with_times import moments, when
+from pipeline.batch.too_long import pieces
 from pipeline.errors import DoubtError, InputError, SpendError
 from pipeline.money.cost import Tariff
 from pipeline.money.tokens import english, most, tokens
 from pipeline.provider import Limits
-from pipeline.results.rounds import Said, combining
-from pipeline.results.watch import Watch
+from pipeline.results.round_requests import Said, combining
+from pipeline.results.wait import Watch
+from pipeline.sending.budget import Bounds
 from pipeline.sending.plan import plan
-from pipeline.sending.room import Bounds
-from pipeline.sending.sendall import sendall
+from pipeline.sending.plan_table import table
 from pipeline.sending.submit import Asked
-from pipeline.sending.table import table
-from pipeline.transcripts.reading import join
+from pipeline.sending.until_all_sent import sendall
+from pipeline.transcripts.readers.reading import join
 from tests.conftest import batched, read_jsonl, write_jsonl
 from tests.fakes import Fake, Service
 from tests.invoice import Till

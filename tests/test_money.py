@@ -22,16 +22,16 @@ from pipeline.base.files import lock
 from pipeline.base.workspace import Workspace
 from pipeline.batch.prompt import Prompt
 from pipeline.errors import DoubtError, IncompleteError, PipelineError, SpendError, UnfinishedError
+from pipeline.jobs.bill import bill, committed, expected
 from pipeline.jobs.ledger import Ledger
-from pipeline.jobs.spent import bill, committed, expected
 from pipeline.jobs.status import money
 from pipeline.money.cost import Tariff
 from pipeline.provider import Limits, Price
-from pipeline.results.watch import Watch
+from pipeline.results.wait import Watch
+from pipeline.sending.budget import Bounds
 from pipeline.sending.plan import plan
-from pipeline.sending.room import Bounds
-from pipeline.sending.sendall import sendall
 from pipeline.sending.submit import Asked, submit
+from pipeline.sending.until_all_sent import sendall
 from tests.conftest import batched, read_jsonl, write_jsonl
 from tests.fakes import BUSY, LOST, Fake, FakeTime, Killed, Steps, dying_disk
 from tests.invoice import PRICE, Paid, Till

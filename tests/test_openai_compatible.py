@@ -11,12 +11,12 @@ import pytest
 import providers.openai_compatible as plugin
 import schemas
 from pipeline.errors import Ambiguous, Busy, InputError, Rejected, Unencodable
-from pipeline.plugins import plugins
+from pipeline.plugins import find as plugins
 from pipeline.provider import Shard
 from pipeline.testkit.contract import IDS, ProviderContract, Run
 from pipeline.testkit.wire import Answer
-from providers.http import identifier
 from providers.openai_compatible import OpenAICompatible, services
+from providers.wire.http_client import identifier
 from tests.conftest import write_jsonl
 from tests.openai_server import DIALECTS, OpenAIServer
 

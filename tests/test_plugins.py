@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.errors import InputError
 from pipeline.hookspecs import GROUP
-from pipeline.plugins import plugins
+from pipeline.plugins import find as plugins
 from pipeline.provider import Provider
 
 

@@ -7,7 +7,7 @@ import pytest
 from pipeline.batch import prompt_file
 from pipeline.batch.prompt import prompt
 from pipeline.batch.template import template
-from pipeline.batch.timed import timed
+from pipeline.batch.text_with_times import timed
 from pipeline.errors import InputError
 from providers.anthropic import Anthropic
 from providers.bedrock import Bedrock

@@ -8,13 +8,13 @@ from dataclasses import replace
 import orjson
 import pytest
 
-from pipeline.base.words import dollars
+from pipeline.base.humanize import dollars
 from pipeline.batch import custom_id
-from pipeline.batch.answer import Answer
-from pipeline.batch.batch import batch
+from pipeline.batch.answer_schema import Answer
+from pipeline.batch.build import batch
 from pipeline.batch.prompt import Prompt
 from pipeline.batch.prompt import prompts as asked
-from pipeline.batch.prompts import Prompts, load
+from pipeline.batch.saved_prompts import Prompts, load
 from pipeline.errors import DamagedError, InputError
 from pipeline.jobs import status
 from pipeline.jobs.ledger import Ledger
@@ -22,8 +22,8 @@ from pipeline.jobs.status import rows
 from pipeline.money.cost import Tariff
 from pipeline.provider import Limits
 from pipeline.sending.plan import plan
+from pipeline.sending.plan_table import table
 from pipeline.sending.submit import Asked
-from pipeline.sending.table import table
 from pipeline.transcripts.ingest import ingest
 from tests.conftest import read_jsonl, write_jsonl
 from tests.invoice import Till

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.transcripts import formats
-from pipeline.transcripts.prose import read
+from pipeline.transcripts.readers.plain_text import read
 
 TURNS = "Lena: Oats first.\n\nOtto: And rye."
 LAYOUTS = {  # as exporters and people write them; each says the same

@@ -16,13 +16,17 @@ import orjson
 import pytest
 
 from pipeline.base.workspace import Workspace
-from pipeline.batch import made, prompt
-from pipeline.batch.answer import Answer
-from pipeline.batch.parts import beginning, cut
-from pipeline.jobs import older, shards
+from pipeline.batch import made_from as made
+from pipeline.batch import prompt
+from pipeline.batch.answer_schema import Answer
+from pipeline.batch.cut_text import beginning, cut
+from pipeline.jobs import older_releases as older
+from pipeline.jobs import shards
 from pipeline.jobs.ledger import Ledger, Receipt
-from pipeline.plugins import plugins
-from pipeline.transcripts import file, jsonl
+from pipeline.plugins import find as plugins
+from pipeline.transcripts import json_lines as jsonl
+from pipeline.transcripts import read_file as file
+from providers.wire import anthropic_messages, openai_chat
 from tests.anthropic_server import AnthropicServer
 from tests.conftest import ROOT, read_jsonl, write_jsonl
 from tests.together_server import TogetherServer
@@ -142,8 +146,8 @@ def newer_reader(patch):
         read = made(*args)
         return read | {"text": f"{read['text']}\n\nread better", "title": "A better title"}
 
-    patch.setattr("pipeline.transcripts.file.record", record)
-    patch.setattr("pipeline.transcripts.jsonl.join", lambda segments: f"{words(segments)}\n\njoined better")
+    patch.setattr("pipeline.transcripts.read_file.record", record)
+    patch.setattr("pipeline.transcripts.json_lines.join", lambda segments: f"{words(segments)}\n\njoined better")
 
 
 def newer_schema(patch):
@@ -152,28 +156,28 @@ def newer_schema(patch):
 
 
 def newer_cut(patch):
-    patch.setattr("pipeline.batch.long.cut", lambda text, most, *how: cut(text, most // 2, *how))
-    patch.setattr("pipeline.batch.long.beginning", lambda text, most, *how: beginning(text, most // 2, *how))
+    patch.setattr("pipeline.batch.too_long.cut", lambda text, most, *how: cut(text, most // 2, *how))
+    patch.setattr("pipeline.batch.too_long.beginning", lambda text, most, *how: beginning(text, most // 2, *how))
     patch.setattr("pipeline.money.prices.window", lambda provider, model: 6000)
 
 
 def newer_wire(patch):
-    for wire in ("chat", "messages"):
-        encode = getattr(__import__(f"providers.{wire}"), wire).encode
-        said = lambda request, encode=encode: encode(request)[:-1] + b',"newer":true}'  # noqa: E731
-        patch.setattr(f"providers.{wire}.encode", said)
+    for wire in (openai_chat, anthropic_messages):
+        said = lambda request, encode=wire.encode: encode(request)[:-1] + b',"newer":true}'  # noqa: E731
+        patch.setattr(wire, "encode", said)
 
 
 def newer_rounds(patch):
-    patch.setattr("pipeline.results.rounds.HEAD", 90)
-    patch.setattr("pipeline.results.rounds.Said.block", property(lambda self: f"## {self.name}\n\n{self.text}"))
+    patch.setattr("pipeline.results.round_requests.HEAD", 90)
+    block = property(lambda self: f"## {self.name}\n\n{self.text}")
+    patch.setattr("pipeline.results.round_requests.Said.block", block)
 
 
 def newer_defaults(patch):
     for module in (prompt, made, older):
         patch.setattr(module, "COMBINE", "Make one of these.")
     patch.setattr("pipeline.batch.prompt.MAX_TOKENS", 5000)
-    patch.setattr("pipeline.batch.made.OVERLAP", 90)
+    patch.setattr("pipeline.batch.made_from.OVERLAP", 90)
 
 
 NEWER = (newer_model, newer_reader, newer_schema, newer_cut, newer_wire, newer_rounds, newer_defaults)

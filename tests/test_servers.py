@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from pipeline.base.clock import Clock
-from pipeline.results.watch import Watch
+from pipeline.results.wait import Watch
 from pipeline.testkit.contract import IDS, Run
 from providers.openai_compatible import OpenAICompatible, services
 from providers.together import Together

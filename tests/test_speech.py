@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import schemas
-from pipeline.transcripts import speech
-from pipeline.transcripts.reading import Unreadable
-from pipeline.transcripts.speech import values, words
+from pipeline.transcripts.readers import speech_json as speech
+from pipeline.transcripts.readers.reading import Unreadable
+from pipeline.transcripts.readers.speech_json import timed_words as words
+from pipeline.transcripts.readers.speech_json import values
 
 
 def spoken(text, speaker=None, key="word"):

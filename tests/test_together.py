@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.base.workspace import Workspace
 from pipeline.errors import Busy, Rejected
-from pipeline.results.watch import Watch
+from pipeline.results.wait import Watch
 from pipeline.sending.submit import submit
 from providers import together
 from tests.conftest import read_jsonl

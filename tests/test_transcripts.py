@@ -17,14 +17,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import schemas
-from pipeline.base.ids import Ids
-from pipeline.base.notices import Notices
-from pipeline.base.pool import ordered
-from pipeline.transcripts import file, lint
-from pipeline.transcripts.decode import decode
-from pipeline.transcripts.fields import published
+from pipeline.base.processes import ordered
+from pipeline.base.seen_ids import Ids
+from pipeline.base.warning_limit import Notices
+from pipeline.transcripts import quality as lint
+from pipeline.transcripts import read_file as file
+from pipeline.transcripts.encoding import decode
 from pipeline.transcripts.ingest import ingest, outcomes
-from pipeline.transcripts.reading import Reading, Unreadable, segment
+from pipeline.transcripts.readers.field_names import published
+from pipeline.transcripts.readers.reading import Reading, Unreadable, segment
 from tests.conftest import ROOT, read_jsonl, write_jsonl
 
 LONG = "Oats were sown in the spring and cut in the autumn. " * 5

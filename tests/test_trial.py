@@ -6,12 +6,13 @@ import orjson
 import pytest
 
 from pipeline.base.files import append
-from pipeline.batch.answer import Answer
+from pipeline.batch.answer_schema import Answer
 from pipeline.batch.prompt import Prompt
 from pipeline.errors import Ambiguous, InputError, Rejected, SpendError
 from pipeline.money.cost import Tariff
 from pipeline.provider import Price, Provider
-from pipeline.sending import columns, trial
+from pipeline.sending import try_columns as columns
+from pipeline.sending import try_few as trial
 from tests.conftest import batched, read_jsonl, write_jsonl
 from tests.invoice import Paid, Till
 from tests.test_answer import SCHEMA
@@ -199,7 +200,7 @@ def test_the_prompt_stands_beside_the_answer(ws, provider, make):
 
 
 def test_the_command(run, tmp_path, monkeypatch, provider):
-    monkeypatch.setattr("pipeline.plugins.plugins.provider", lambda name: provider)
+    monkeypatch.setattr("pipeline.plugins.find.provider", lambda name: provider)
     talks = write_jsonl(tmp_path / "t.jsonl", [{"id": name, "text": text} for name, text in TEXTS.items()])
     run("batch", talks, "--model", MODEL, "--max-tokens", "30")
     code, out, err = run("try", "--number", "2")

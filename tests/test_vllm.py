@@ -15,9 +15,9 @@ from pipeline.base.clock import Clock
 from pipeline.base.workspace import Workspace
 from pipeline.errors import Rejected
 from pipeline.provider import Shard
-from pipeline.results.watch import Watch
+from pipeline.results.wait import Watch
 from pipeline.sending.submit import submit
-from providers.job import Job
+from providers.machine.job import Job
 from providers.vllm import Vllm, process
 from providers.vllm.part import Part
 from tests.conftest import ROOT, read_jsonl

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.transcripts import xml
-from pipeline.transcripts.reading import Unreadable, segment
+from pipeline.transcripts.readers import xml_captions as xml
+from pipeline.transcripts.readers.reading import Unreadable, segment
 
 HEAD = """<tt xmlns="http://www.w3.org/ns/ttml" xmlns:ttm="http://www.w3.org/ns/ttml#metadata" xml:lang="en-GB"
  xmlns:ttp="http://www.w3.org/ns/ttml#parameter" xmlns:podcasts="http://example.org/p" ttp:frameRate="25">"""

@@ -38,7 +38,9 @@ class Folder(Provider):
         return orjson.dumps(dict(request), option=orjson.OPT_SORT_KEYS)
 
     def decode(self, line):
-        from providers import chat  # lines of the chat-completions format need no code of their own
+        from providers.wire import (
+            openai_chat as chat,  # lines of the chat-completions format need no code of their own
+        )
 
         return chat.decode(line)
 

@@ -15,7 +15,7 @@ from pipeline.jobs import shards
 from pipeline.jobs.ledger import Ledger
 from pipeline.money.tokens import count
 from pipeline.provider import Provider
-from pipeline.results.results import indexed
+from pipeline.results.merge import indexed
 
 
 def preview(ws: Workspace, provider: Provider, wanted: str, as_json: bool) -> Iterator[str]:

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from pipeline.batch import prompt_file
-from pipeline.batch.answer import Answer, answer
+from pipeline.batch.answer_schema import Answer, answer
 from pipeline.batch.custom_id import PART, stem
 from pipeline.batch.template import NAMES, Template, template
 from pipeline.errors import InputError, Unencodable

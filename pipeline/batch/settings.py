@@ -13,7 +13,7 @@ from typing import Any
 from pipeline.base.files import atomic, lock
 from pipeline.base.workspace import Workspace
 from pipeline.provider import Provider
-from pipeline.transcripts.paths import sources
+from pipeline.transcripts.find_files import sources
 
 
 def settings(ws: Workspace, reading: Reading, asking: dict[str, object], inputs: list[Path]) -> None:

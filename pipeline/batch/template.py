@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from pipeline.batch.timed import timed
+from pipeline.batch.text_with_times import timed
 from pipeline.errors import InputError
 
 FIELDS = ("id", "title", "show", "episode", "published", "language", "duration", "speakers", "text")

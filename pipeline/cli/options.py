@@ -169,7 +169,7 @@ def asked(
     adopt: bool = False,
     partial: bool = False,
 ) -> Any:
-    from pipeline.sending.room import Bounds
+    from pipeline.sending.budget import Bounds
     from pipeline.sending.submit import Asked
 
     return Asked(retry, replace, adopt, each, sample or 0, partial, Bounds(budget, queue_tokens, queue_jobs))

@@ -8,7 +8,7 @@ from typing import Any
 import click
 import orjson
 
-from pipeline.base.words import dollars, many
+from pipeline.base.humanize import dollars, many
 from pipeline.base.workspace import Workspace
 from pipeline.cli.doors import main, say
 from pipeline.cli.options import Number, asked, money, sending, starting, variable, workspace
@@ -30,15 +30,15 @@ def plan(
 ) -> None:
     """Say what `submit` would send, and what that costs (free: no key, no network, writes nothing)."""
     from pipeline.money.cost import Tariff
-    from pipeline.plugins import plugins
-    from pipeline.sending import table
+    from pipeline.plugins import find
+    from pipeline.sending import plan_table
     from pipeline.sending.plan import plan
 
-    plugin = plugins.provider(provider)
+    plugin = find.provider(provider)
     made = plan(Workspace.of(run, provider), plugin, asked(**sending), Tariff(plugin, price_in, price_out), context)
     if as_json:
-        click.echo(orjson.dumps(table.facts(made), option=orjson.OPT_INDENT_2))
-    for line in () if as_json else table.table(made):
+        click.echo(orjson.dumps(plan_table.facts(made), option=orjson.OPT_INDENT_2))
+    for line in () if as_json else plan_table.table(made):
         click.echo(line)
 
 
@@ -62,23 +62,25 @@ def trying(
     """Answer a few requests at once, at the full price, and show each answer beside its prompt (costs cents)."""
     from pipeline.base.files import lock
     from pipeline.money.cost import Tariff
-    from pipeline.plugins import plugins
-    from pipeline.sending import columns, trial
+    from pipeline.plugins import find
+    from pipeline.sending import try_columns, try_few
 
-    ws, plugin = Workspace.of(run, provider), plugins.provider(provider)
+    ws, plugin = Workspace.of(run, provider), find.provider(provider)
     tariff = Tariff(plugin, price_in, price_out)
     with lock(ws.lock, "try"):
-        pairs = trial.chosen(ws, number, wanted)
-        most = trial.most([request for request, _ in pairs], tariff)
+        pairs = try_few.chosen(ws, number, wanted)
+        most = try_few.most([request for request, _ in pairs], tariff)
         cost = "the price is not known" if most is None else f"{dollars(most)} at most"
         say(f"{many(len(pairs), 'request')} at once: {cost}")
         done = []
-        for one in trial.trial(ws, plugin, pairs, tariff, budget):
+        for one in try_few.trial(ws, plugin, pairs, tariff, budget):
             done.append(one)
             width = shutil.get_terminal_size((140, 24)).columns
-            for line in [orjson.dumps(columns.facts(one)).decode()] if as_json else columns.columns(one, width):
+            for line in (
+                [orjson.dumps(try_columns.facts(one)).decode()] if as_json else try_columns.columns(one, width)
+            ):
                 click.echo(line)
-    say(trial.summary(done, plugin.caveat))
+    say(try_few.summary(done, plugin.caveat))
 
 
 @main.command()
@@ -105,11 +107,11 @@ def submit(
     """Start jobs for requests that have none: the command that costs money."""
     from pipeline.base.clock import Clock
     from pipeline.money.cost import Tariff
-    from pipeline.plugins import plugins
-    from pipeline.results.watch import Watch
-    from pipeline.sending.sendall import sendall
+    from pipeline.plugins import find
+    from pipeline.results.wait import Watch
+    from pipeline.sending.until_all_sent import sendall
 
-    ws, plugin = Workspace.of(run, provider), plugins.provider(provider)
+    ws, plugin = Workspace.of(run, provider), find.provider(provider)
     tariff = Tariff(plugin, price_in, price_out)
     watch = Watch(ws, plugin, Clock(), say, settle=settle, poll=poll, tariff=tariff)
     done = sendall(watch, asked(**sending), wait=wait, new_jobs=not no_new_jobs)

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from pipeline.base.words import many
+from pipeline.base.humanize import many
 from pipeline.base.workspace import Workspace
 from pipeline.cli.doors import main, say
 from pipeline.cli.options import asking, reading, verbose, workers, workspace
@@ -26,11 +26,11 @@ def settings(
     """Stamp the variables and inputs for Make (free)."""
     from pipeline.batch.prompt_file import load, named
     from pipeline.batch.settings import code, settings
-    from pipeline.jobs.older import remember
-    from pipeline.plugins import plugins
+    from pipeline.jobs.older_releases import remember
+    from pipeline.plugins import find
 
     ws = Workspace.of(run, provider)
-    plugin = plugins.provider(provider)
+    plugin = find.provider(provider)
     remember(ws, lambda: plugin)
     reading = _reading(ws, words, encoding, errors)
     paths = [Path(named(word)) for word in (asking["prompts"] or asking["prompt"]).split()]
@@ -47,10 +47,10 @@ def settings(
 @workspace
 def remember(run: str, provider: str) -> None:
     """Write down what older releases sent, before `make clean` removes what tells it (free)."""
-    from pipeline.jobs.older import remember
-    from pipeline.plugins import plugins
+    from pipeline.jobs.older_releases import remember
+    from pipeline.plugins import find
 
-    remember(Workspace.of(run, provider), lambda: plugins.provider(provider))
+    remember(Workspace.of(run, provider), lambda: find.provider(provider))
 
 
 @main.command()
@@ -70,11 +70,11 @@ def transcripts(
 ) -> None:
     """Read transcripts as people have them, one a line (free)."""
     from pipeline.base.files import lock
-    from pipeline.jobs.older import remember
-    from pipeline.plugins import plugins
+    from pipeline.jobs.older_releases import remember
+    from pipeline.plugins import find
 
     ws = Workspace.of(run, provider)
-    remember(ws, lambda: plugins.provider(provider))
+    remember(ws, lambda: find.provider(provider))
     reading = _reading(ws, words, encoding, errors)
     paths = _paths(ws, files, reading.transcripts)
     with lock(ws.lock, "transcripts"):
@@ -106,16 +106,16 @@ def batch(
     """Turn transcripts into requests, one a line (free). FILES are read first, as `transcripts` does."""
     from pipeline.base.files import lock
     from pipeline.batch import prompt as asking
-    from pipeline.batch.batch import batch
-    from pipeline.batch.prompts import models
-    from pipeline.batch.window import windowed
-    from pipeline.jobs.kept import as_before
+    from pipeline.batch.build import batch
+    from pipeline.batch.context_window import windowed
+    from pipeline.batch.saved_prompts import models
+    from pipeline.jobs.keep_as_sent import as_before
     from pipeline.jobs.ledger import Ledger
-    from pipeline.jobs.older import remember
-    from pipeline.plugins import plugins
+    from pipeline.jobs.older_releases import remember
+    from pipeline.plugins import find
 
     ws = Workspace.of(run, provider)
-    plugin = plugins.provider(provider)
+    plugin = find.provider(provider)
     remember(ws, lambda: plugin)
     ledger = Ledger(ws)
     asked = asking.prompts(
@@ -159,8 +159,8 @@ def validate(
     kind: str,
 ) -> None:
     """Read everything, check each line against its schema, and list every fault (free)."""
-    from pipeline.base.pool import cores
-    from pipeline.transcripts.check import check
+    from pipeline.base.processes import cores
+    from pipeline.transcripts.validate import check
 
     ws = Workspace.of(run, provider)
     reading = _reading(ws, words, encoding, errors)
@@ -171,13 +171,13 @@ def validate(
 def _reading(ws: Workspace, words: str, encoding: str, errors: str | None) -> Any:
     """What is read and how: as given, else as the last time in this run."""
     from pipeline.batch.settings import Reading
-    from pipeline.transcripts.decode import known
+    from pipeline.transcripts.encoding import known
 
     return Reading(words, known(encoding), errors or "").recalled(ws)
 
 
 def _paths(ws: Workspace, files: tuple[Path, ...], words: str) -> list[Path]:
-    from pipeline.transcripts.paths import paths
+    from pipeline.transcripts.find_files import paths
 
     found = list(files) or paths(words)
     if ws.results in found:
@@ -188,10 +188,10 @@ def _paths(ws: Workspace, files: tuple[Path, ...], words: str) -> list[Path]:
 def _ingest(
     ws: Workspace, paths: list[Path], encoding: str, skip: bool, workers: int | None, verbose: bool
 ) -> None:
-    from pipeline.base.pool import cores
+    from pipeline.base.processes import cores
     from pipeline.jobs.progress import Bar
+    from pipeline.transcripts.find_files import sources
     from pipeline.transcripts.ingest import ingest
-    from pipeline.transcripts.paths import sources
 
     live = sys.stderr.isatty()
     bar = Bar(sum(1 for _ in sources(paths)) if live else 0, live)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 import click
 
-from pipeline.base.words import many
+from pipeline.base.humanize import many
 from pipeline.base.workspace import Workspace
 from pipeline.cli.doors import main, say
 from pipeline.cli.options import Number, money, starting, variable, workspace
@@ -38,11 +38,11 @@ def results(
     from pipeline.jobs.progress import Progress
     from pipeline.jobs.status import costs, rows, total
     from pipeline.money.cost import Tariff
-    from pipeline.plugins import plugins
-    from pipeline.results.watch import Watch
+    from pipeline.plugins import find
+    from pipeline.results.wait import Watch
 
     ws = Workspace.of(run, provider)
-    plugin = plugins.provider(provider)
+    plugin = find.provider(provider)
     progress = Progress(live=wait and sys.stderr.isatty())
     show = progress.show if wait else lambda ledger: None
     tariff = Tariff(plugin, price_in, price_out)
@@ -99,10 +99,10 @@ def status(run: str, provider: str, price_in: float | None, price_out: float | N
     """Say where every job stands, what it cost, and what to type next (free, no network)."""
     from pipeline.jobs.status import outcomes, rows, status, total
     from pipeline.money.cost import Tariff
-    from pipeline.plugins import plugins
+    from pipeline.plugins import find
 
     ws = Workspace.of(run, provider)
-    for line in status(ws, lambda: Tariff(plugins.provider(provider), price_in, price_out)):
+    for line in status(ws, lambda: Tariff(find.provider(provider), price_in, price_out)):
         click.echo(line)
     if strict:
         counts = outcomes(ws)
@@ -118,10 +118,10 @@ def cancel(run: str, provider: str, settle: float) -> None:
     from pipeline.jobs.cancel import cancel
     from pipeline.jobs.ledger import Ledger
     from pipeline.jobs.start import Starter
-    from pipeline.plugins import plugins
+    from pipeline.plugins import find
 
     ws = Workspace.of(run, provider)
-    plugin = plugins.provider(provider)
+    plugin = find.provider(provider)
     with lock(ws.lock, "cancel"):
         ledger = Ledger(ws)
         count = cancel(ledger, plugin, Starter(ledger, plugin, Clock(), say, settle), say)
@@ -164,9 +164,9 @@ def providers() -> None:
 def preview(run: str, provider: str, wanted: str, as_json: bool) -> None:
     """Show the request for one transcript, as it would be sent (free, no network)."""
     from pipeline.batch.preview import preview
-    from pipeline.plugins import plugins
+    from pipeline.plugins import find
 
-    for line in preview(Workspace.of(run, provider), plugins.provider(provider), wanted, as_json):
+    for line in preview(Workspace.of(run, provider), find.provider(provider), wanted, as_json):
         click.echo(line)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import click
 
-from pipeline.base.words import elapsed, many
+from pipeline.base.humanize import elapsed, many
 from pipeline.jobs.ledger import Ledger
 
 

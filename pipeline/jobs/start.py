@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.base.clock import Clock
-from pipeline.base.words import many
+from pipeline.base.humanize import many
 from pipeline.errors import Ambiguous, Busy, Rejected, SpendError, UnfinishedError
 from pipeline.jobs.ledger import Ledger, Receipt
 from pipeline.provider import Found, Provider

@@ -10,11 +10,11 @@ from pathlib import Path
 import orjson
 
 from pipeline.base.files import BUFFER
-from pipeline.base.words import dollars, many
+from pipeline.base.humanize import dollars, many
 from pipeline.base.workspace import Workspace
 from pipeline.errors import clean
+from pipeline.jobs.bill import Bill, bill
 from pipeline.jobs.ledger import Ledger, identity
-from pipeline.jobs.spent import Bill, bill
 from pipeline.money.cost import Tariff
 
 PLACE = re.compile(rb',"at":\d+,"line":"\w+"}\n?\Z')  # what a row of made/ has besides that of the index

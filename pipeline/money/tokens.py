@@ -15,7 +15,7 @@ from itertools import chain
 from math import ceil
 from typing import Any
 
-from pipeline.base.pool import ordered
+from pipeline.base.processes import ordered
 
 MESSAGE = 5  # tokens that a chat template puts around a message: 5 in ChatML, Llama 3 and Gemma, 4 at OpenAI
 REQUEST = 4  # tokens that begin a request and its answer: 3 to 5. A system prompt of the template's own is left out

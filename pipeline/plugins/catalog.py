@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from pipeline.errors import PipelineError, clean
-from pipeline.plugins import plugins
+from pipeline.plugins import find
 from pipeline.provider import Provider
 
 HEAD = ("NAME", "NEEDS (+ is set)", "REQUESTS", "MB", "BATCH COSTS", "LOST START", "WHAT IT IS")
@@ -18,14 +18,14 @@ A server of OpenAI's wire: PROVIDER=custom BASE_URL=... KEY_ENV=..., or a row in
 
 def catalog() -> list[str]:
     """A line for each provider; one that does not load says why and disturbs no other."""
-    names, rows, broken = {point.name for point in plugins.available()}, [HEAD], []
+    names, rows, broken = {point.name for point in find.available()}, [HEAD], []
     try:
-        names |= set(plugins.own())
+        names |= set(find.own())
     except PipelineError as error:
         broken.append(str(error))
     for name in sorted(names):
         try:
-            rows.append(_row(plugins.provider(name)))
+            rows.append(_row(find.provider(name)))
         except PipelineError as error:
             broken.append(f"{clean(name, 40)}: {error}")
         except Exception as error:  # a stranger's code

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from pipeline.base.files import atomic
-from pipeline.base.validate import Faults, records
+from pipeline.base.records import Faults, records
 from pipeline.base.workspace import Workspace
 from pipeline.errors import IncompleteError
 

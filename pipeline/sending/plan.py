@@ -7,18 +7,18 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 
 from pipeline.base.workspace import Workspace
-from pipeline.batch.window import size
+from pipeline.batch.context_window import size
 from pipeline.jobs import shards
+from pipeline.jobs.bill import committed, exactly
 from pipeline.jobs.ledger import Kind, Ledger, Receipt
 from pipeline.jobs.shards import Counted
-from pipeline.jobs.spent import committed, exactly
 from pipeline.money.cost import Calibration, Estimate, Tariff, calibration, estimate
 from pipeline.money.tokens import Tokenizer, tokenizer
 from pipeline.provider import Limits, Price, Provider
-from pipeline.sending.ahead import ahead
-from pipeline.sending.cutting import by_kind, counted
+from pipeline.sending.cut import by_kind, counted
+from pipeline.sending.later_rounds import ahead
+from pipeline.sending.pending import Survey, approved, key, survey
 from pipeline.sending.submit import Asked
-from pipeline.sending.survey import Survey, approved, key, survey
 
 NAMED = 5
 

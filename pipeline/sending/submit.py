@@ -10,7 +10,7 @@ import orjson
 
 from pipeline.base.clock import Clock
 from pipeline.base.files import write_json
-from pipeline.base.words import many
+from pipeline.base.humanize import many
 from pipeline.base.workspace import Workspace
 from pipeline.errors import DoubtError, IncompleteError, SpendError
 from pipeline.jobs import shards
@@ -18,11 +18,11 @@ from pipeline.jobs.ledger import MOST_LOST, Ledger, Receipt
 from pipeline.jobs.start import Starter, doubt
 from pipeline.money.cost import Tariff
 from pipeline.provider import Provider
-from pipeline.results.watch import Watch
-from pipeline.sending import room
-from pipeline.sending.ahead import ahead
-from pipeline.sending.cutting import cut, described
-from pipeline.sending.survey import NAMED, Key, Survey, approved, held, key, survey
+from pipeline.results.wait import Watch
+from pipeline.sending import budget
+from pipeline.sending.cut import cut, described
+from pipeline.sending.later_rounds import ahead
+from pipeline.sending.pending import NAMED, Key, Survey, approved, held, key, survey
 
 LOOK = "`make submit` takes the job once the service lists it; REPLACE=1 pays once more"
 
@@ -40,7 +40,7 @@ class Asked:
     each: bool = False
     sample: int = 0
     partial: bool = False
-    bounds: room.Bounds = field(default_factory=room.Bounds)
+    bounds: budget.Bounds = field(default_factory=budget.Bounds)
     until: int | None = None
 
 
@@ -106,7 +106,7 @@ def _approve(
     later = ahead(ledger.ws, provider, tariff, ledger, found.sampled)
     able = [receipt for receipt in waiting if asked.replace or not receipt.doubted]
     try:
-        room.afford(ledger, able, tariff, asked.bounds, later.cost_most)
+        budget.afford(ledger, able, tariff, asked.bounds, later.cost_most)
     except SpendError:
         for receipt in planned:
             ledger.save(receipt, state="cancelled")
@@ -114,7 +114,7 @@ def _approve(
         raise
 
 
-def _start(starter: Starter, waiting: list[Receipt], tariff: Tariff, bounds: room.Bounds) -> int:
+def _start(starter: Starter, waiting: list[Receipt], tariff: Tariff, bounds: budget.Bounds) -> int:
     """Start what there is room and money for; returns how many requests were sent.
 
     Raises DoubtError at the end for a shard that only a person can have started again: it holds back no other.
@@ -122,7 +122,7 @@ def _start(starter: Starter, waiting: list[Receipt], tariff: Tariff, bounds: roo
     ledger, say, sent, full, doubts = starter.ledger, starter.say, 0, "", []
     for receipt in waiting:
         limits = bounds.limits(starter.provider, receipt.model)
-        if why := room.queue(ledger, receipt, limits, tariff):
+        if why := budget.queue(ledger, receipt, limits, tariff):
             full = full or why
             continue
         try:
@@ -148,11 +148,11 @@ def _doubted(ledger: Ledger, receipt: Receipt, of: Key) -> Receipt:
     return ledger.save(receipt, lost=lost, doubtful=True) if lost else receipt
 
 
-def _started(starter: Starter, receipt: Receipt, tariff: Tariff, bounds: room.Bounds) -> Receipt:
+def _started(starter: Starter, receipt: Receipt, tariff: Tariff, bounds: budget.Bounds) -> Receipt:
     """Start a shard; again, if the first start proved never to have happened; a third time on a person's word."""
     most = receipt.lost + 1 if receipt.doubted and starter.replace else MOST_LOST
     while receipt.lost < most:
-        room.afford(starter.ledger, [receipt], tariff, bounds)
+        budget.afford(starter.ledger, [receipt], tariff, bounds)
         if receipt.lost:
             starter.say(f"{receipt.shard}: {doubt(receipt)}; it is started again, which may pay again")
         receipt = starter.start(receipt)

@@ -25,12 +25,12 @@ import orjson
 import pytest
 
 from pipeline.base.workspace import Workspace
-from pipeline.batch.batch import batch
+from pipeline.batch.build import batch
 from pipeline.batch.prompt import Prompt
 from pipeline.errors import Ambiguous, Busy, PipelineError, Rejected, SpendError, UnfinishedError
 from pipeline.jobs.ledger import Ledger
 from pipeline.provider import Provider
-from pipeline.results.watch import Watch
+from pipeline.results.wait import Watch
 from pipeline.sending.submit import submit
 from pipeline.testkit.crash import FakeTime, Killed, Mortal, Steps, asking, dying_disk
 from pipeline.transcripts.ingest import ingest

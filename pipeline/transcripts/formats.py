@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from pipeline.transcripts.reading import Reading, Unreadable
+from pipeline.transcripts.readers.reading import Reading, Unreadable
 
 # What people have and no reader takes, by the first bytes: what it is, and what to do.
 REFUSED = {
@@ -23,17 +23,18 @@ REFUSED = {
     b"BZh": "compressed with bzip2; unpack it, or use .gz",
     b"\xfd7zXZ": "compressed with xz; unpack it, or use .gz",
 }
-READERS = ("captions", "xml", "html", "tsv", "prose")  # modules, imported when asked: most files are captions
+# Modules, imported when asked: most files are captions.
+READERS = ("captions", "xml_captions", "web_page", "whisper_tsv", "plain_text")
 
 
 def read(text: str) -> Reading:
     """The words of a file that is neither JSON nor Word. Raises Unreadable."""
-    readers = (import_module(f"pipeline.transcripts.{name}") for name in READERS)
+    readers = (import_module(f"pipeline.transcripts.readers.{name}") for name in READERS)
     return next(reader.read(text) for reader in readers if reader.matches(text))
 
 
 def zipped(data: bytes) -> bool:
-    """Whether the bytes are a zip, as a Word document is; docx.read says what it is otherwise."""
+    """Whether the bytes are a zip, as a Word document is; word_document.read says what it is otherwise."""
     return data.startswith((b"PK\x03\x04", b"PK\x05\x06"))
 
 

@@ -15,15 +15,15 @@ from pathlib import Path
 import orjson
 
 from pipeline.base.files import atomic, escape
-from pipeline.base.ids import Ids
-from pipeline.base.notices import Notices
-from pipeline.base.pool import ordered
-from pipeline.base.validate import Faults
+from pipeline.base.processes import ordered
+from pipeline.base.records import Faults
+from pipeline.base.seen_ids import Ids
+from pipeline.base.warning_limit import Notices
 from pipeline.base.workspace import Workspace
 from pipeline.errors import clean
-from pipeline.transcripts import file
+from pipeline.transcripts import read_file
+from pipeline.transcripts.find_files import sources, suffix
 from pipeline.transcripts.outcome import Outcome
-from pipeline.transcripts.paths import sources, suffix
 
 TASK = 2 << 20  # bytes that one process reads before it reports
 LARGE = 8 << 20  # bytes; a longer file is read here, as it streams by
@@ -90,10 +90,10 @@ def outcomes(
 ) -> Iterator[Outcome]:
     """What became of each transcript, in the order of the input; small files are read by several processes."""
     sized = ((path, name, _size(path)) for path, name in sources(inputs, passed))
-    for streamed, group in groupby(sized, lambda one: one[2] > LARGE or suffix(one[0]) in file.LINES):
+    for streamed, group in groupby(sized, lambda one: one[2] > LARGE or suffix(one[0]) in read_file.LINES):
         if streamed:
             for path, name, _ in group:
-                yield from file.read(path, name, encoding)
+                yield from read_file.read(path, name, encoding)
                 done(1)
         else:
             for files, found in ordered(partial(_read, encoding), _tasks(group), workers):
@@ -124,7 +124,7 @@ def _tasks(files: Iterable[tuple[str, str, int]]) -> Iterator[Task]:
 def _read(encoding: str, task: Task) -> tuple[int, list[Outcome]]:
     """What became of each file of a task, and how many files those were."""
     gc.set_threshold(50_000, 20, 20)  # a cue holds no cycles, and the collector would look at each many times
-    return len(task), [outcome for path, name in task for outcome in file.read(path, name, encoding)]
+    return len(task), [outcome for path, name in task for outcome in read_file.read(path, name, encoding)]
 
 
 class Seen:

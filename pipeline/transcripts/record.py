@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from pipeline.transcripts.fields import published
-from pipeline.transcripts.reading import Reading
+from pipeline.transcripts.readers.field_names import published
+from pipeline.transcripts.readers.reading import Reading
 
 # `talk.es.md`, `talk.pt-BR.vtt`: the languages of ISO 639-1 that file names have.
 LANGUAGE = re.compile(

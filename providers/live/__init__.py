@@ -19,11 +19,11 @@ import orjson
 from pipeline.errors import Unencodable
 from pipeline.hookspecs import hookimpl
 from pipeline.provider import Limits, Provider, Shard
-from providers import chat
-from providers.folder import FolderProvider
-from providers.http import AT_ONCE
-from providers.job import Job, wake
 from providers.live import server
+from providers.machine.job import Job, wake
+from providers.machine.provider import FolderProvider
+from providers.wire import openai_chat
+from providers.wire.http_client import AT_ONCE
 
 
 class Live(FolderProvider):
@@ -42,7 +42,7 @@ class Live(FolderProvider):
     def encode(self, request: Mapping[str, Any]) -> bytes:
         if request["body"].get("stream"):
             raise Unencodable("answers are stored whole; leave out stream")
-        return chat.encode(request)
+        return openai_chat.encode(request)
 
     def preflight(self, model: str) -> None:
         server.configured().key()
@@ -52,7 +52,7 @@ class Live(FolderProvider):
     def ask(self, line: bytes, model: str) -> bytes:
         request, http = orjson.loads(line), server.configured().http()
         answer = http.start(server.ENDPOINT, "ask", json=request["body"], timeout=AT_ONCE)
-        return chat.row(request["custom_id"], answer)
+        return openai_chat.row(request["custom_id"], answer)
 
     def what(self, shard: Shard) -> dict[str, Any]:
         """A job stays with the server that it was started with, whatever BASE_URL says later."""

@@ -13,10 +13,10 @@ from typing import Any
 import orjson
 
 from pipeline.errors import Ambiguous, Busy
-from providers import chat
-from providers.http import Http, safe
 from providers.live.pace import Pace
 from providers.live.server import ENDPOINT
+from providers.wire import openai_chat
+from providers.wire.http_client import Http, safe
 
 PATIENCE = (10.0, 1800.0, 60.0, None)  # seconds to connect, read, write, get a connection; long answers are slow
 LOOK = (5.0, 30.0, 30.0, None)
@@ -98,7 +98,7 @@ class Asker:
         except ValueError:
             body = f"what came is not JSON: {response.text[:300]}"
         told = {"response": {"status_code": response.status_code, "body": body}}
-        error = chat.decode(orjson.dumps(told)).error or {}
+        error = openai_chat.decode(orjson.dumps(told)).error or {}
         message = safe(error.get("message"), self.http.secret)
         return f"{message} ({response.status_code})", safe(error.get("code"), self.http.secret)
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from urllib.parse import urlsplit
 
 from pipeline.errors import Rejected
-from providers.http import Http, address, key
+from providers.wire.http_client import Http, address, key
 
 ENDPOINT = "/chat/completions"
 NAME = re.compile(r"[A-Z][A-Z0-9_]*")

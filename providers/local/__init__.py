@@ -15,10 +15,10 @@ import orjson
 from pipeline.errors import Rejected, Unencodable
 from pipeline.hookspecs import hookimpl
 from pipeline.provider import Limits, Price, Provider
-from providers import chat
-from providers.folder import FREE, FolderProvider
-from providers.job import Job, wake
 from providers.local import model, worker
+from providers.machine.job import Job, wake
+from providers.machine.provider import FREE, FolderProvider
+from providers.wire import openai_chat
 
 FIELDS = {
     "model", "messages", "max_tokens", "temperature", "top_p", "top_k", "min_p", "seed", "stop",
@@ -58,7 +58,7 @@ class Local(FolderProvider):
     def encode(self, request: Mapping[str, Any]) -> bytes:
         if unknown := sorted(set(request["body"]) - FIELDS):
             raise Unencodable(f"the engine does not know {', '.join(unknown)}")
-        return chat.encode(request)
+        return openai_chat.encode(request)
 
     def preflight(self, model_name: str) -> None:
         model.weights()

@@ -19,10 +19,10 @@ import orjson
 from pipeline.errors import Ambiguous, Busy, Rejected, Unencodable, clean
 from pipeline.hookspecs import hookimpl
 from pipeline.provider import Download, Found, Limits, Provider, Shard, Status
-from providers import chat
-from providers.http import AT_ONCE, Http, Missing, address, identifier, key, record
 from providers.openai_compatible import services
 from providers.openai_compatible.services import Service
+from providers.wire import openai_chat
+from providers.wire.http_client import AT_ONCE, Http, Missing, address, identifier, key, record
 
 TAG = "transcript_batch"  # of a job's metadata
 LONG_PREFIX = 3000  # bytes; what has less than about 1,000 tokens is not kept by any service
@@ -70,10 +70,10 @@ class OpenAICompatible(Provider):
         if row.cache_key and (prefix := _prefix(body)):
             renamed.setdefault(row.cache_key, prefix)
         rest = {"method": "POST", "url": row.endpoint} if row.method_url else {}
-        return chat.encode({"custom_id": request["custom_id"], **rest, "body": renamed})
+        return openai_chat.encode({"custom_id": request["custom_id"], **rest, "body": renamed})
 
     def decode(self, line: bytes):
-        return chat.decode(line)
+        return openai_chat.decode(line)
 
     def preflight(self, model: str) -> None:
         self._http  # noqa: B018 (says what is missing)
@@ -130,7 +130,7 @@ class OpenAICompatible(Provider):
     def ask(self, line: bytes, model: str) -> bytes:
         request = orjson.loads(line)
         answer = self._http.start(self.service.ask, "ask", json=request["body"], timeout=AT_ONCE)
-        return chat.row(request["custom_id"], answer)
+        return openai_chat.row(request["custom_id"], answer)
 
     # -- the service ------------------------------------------------------------------------------
 

@@ -16,11 +16,11 @@ from typing import Any
 
 from pipeline.hookspecs import hookimpl
 from pipeline.provider import Limits, Price, Provider, Shard, Status
-from providers import chat
-from providers.folder import FREE, FolderProvider, existing
-from providers.job import Job
+from providers.machine.job import Job
+from providers.machine.provider import FREE, FolderProvider, existing
 from providers.vllm import command, process
 from providers.vllm.part import Part
+from providers.wire import openai_chat
 
 LINE = {"method": "POST", "url": "/v1/chat/completions"}
 MOST_TRIES = 3  # runs that died one after the other without one more answer
@@ -39,7 +39,7 @@ class Vllm(FolderProvider):
         return FREE
 
     def encode(self, request: Mapping[str, Any]) -> bytes:
-        return chat.encode({"custom_id": request["custom_id"], **LINE, "body": request["body"]})
+        return openai_chat.encode({"custom_id": request["custom_id"], **LINE, "body": request["body"]})
 
     def preflight(self, model: str) -> None:
         command.words()

@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from providers import chat
-from providers.job import BLOCK, Job
+from providers.machine.job import BLOCK, Job
+from providers.wire import openai_chat
 
 
 class Part:
@@ -29,7 +29,7 @@ class Part:
         done = self.job.answered()
         with self.output.open("rb", buffering=BLOCK) as source, self.job.answers.open("ab") as target:
             for line in source:
-                name = chat.decode(line).custom_id  # None for a line that was cut
+                name = openai_chat.decode(line).custom_id  # None for a line that was cut
                 if name and name not in done:
                     target.write(line.rstrip(b"\n") + b"\n")
                     done.add(name)

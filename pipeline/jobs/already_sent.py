@@ -1,0 +1,70 @@
+"""What the ledger says was sent; and whether a request that was not is another form of what was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from pipeline.batch.custom_id import whole
+from pipeline.jobs.ledger import Ledger, identity
+from pipeline.provider import Provider
+from pipeline.results.find_answers import Reader, answered
+
+
+@dataclass
+class Sent:
+    """Requests that were started, each with the number of its shard: by identity, and by custom_id as sent.
+
+    `tried` are those that RETRY sends again only as they were. `newest` are the last shards of the transcripts of
+    which something that is asked now was sent.
+    """
+
+    lines: dict[bytes, int] = field(default_factory=dict)
+    names: dict[str, int] = field(default_factory=dict)
+    tried: set[bytes] = field(default_factory=set)
+    newest: dict[str, int] = field(default_factory=dict)
+
+    def has(self, line: bytes, name: str) -> bool:
+        """Whether a request that is asked now was sent."""
+        if (shard := self.lines.get(identity(line))) is None:
+            return False
+        self.newest[whole(name)] = max(self.newest.get(whole(name), shard), shard)
+        return True
+
+    def otherwise(self, line: bytes, name: str, known: str, later: bool) -> bool:
+        """Whether one that was not sent replaces one that was: its custom_id was sent (`known`, as it is sent) with
+        another body, or its transcript was, cut differently.
+
+        A `later` round may combine answers that are newer than the last one that did.
+        """
+        if known not in self.names:
+            return whole(name) in self._wholes and whole(name) not in self.newest
+        newer = later and self.newest.get(whole(name), -1) > self.names[known]
+        return identity(line) not in self.tried and not newer
+
+    @cached_property
+    def _wholes(self) -> set[str]:
+        return set(map(whole, self.names))
+
+
+def sent(ledger: Ledger, provider: Provider, retry: bool, until: int | None = None) -> Sent:
+    """All requests that were started.
+
+    With `retry`, less those that failed in shards below the number `until`. One whose answer was not valid is sent
+    again only as it was: it is `tried`, and its custom_id stays, since under another schema it is another request,
+    and paid.
+    """
+    found, reader = Sent(), Reader(ledger.ws, provider)
+    for number, receipt in enumerate(ledger):
+        if receipt.unstarted:
+            continue
+        again = retry and receipt.settled and (until is None or receipt.number < until)
+        valid, invalid = answered(ledger, receipt, reader) if again else (set(), set())
+        for line in ledger.lines(receipt):
+            name = provider.custom_id(line)
+            if not again or name in valid:
+                found.lines[identity(line)] = found.names[name] = number
+            elif name in invalid:
+                found.tried.add(identity(line))
+                found.names[name] = number
+    return found

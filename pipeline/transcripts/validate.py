@@ -1,0 +1,50 @@
+"""The command `validate`: every fault of the input, as it is found."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipeline.base.humanize import many
+from pipeline.base.records import Faults, records
+from pipeline.base.seen_ids import Ids
+from pipeline.errors import InputError
+from pipeline.transcripts.ingest import Seen, outcomes
+
+
+def check(paths: list[Path], kind: str, encoding: str = "", workers: int = 1) -> Iterator[str]:
+    """Yields each fault as `where: why`, and at the end `12 transcripts, all valid`.
+
+    Raises InputError with the count if there was a fault.
+    """
+    faults = Faults(every=True)
+    told = kind == "transcript"
+    count = 0
+    for fresh in _transcripts(paths, faults, encoding, workers) if told else _records(paths, kind, faults):
+        yield from faults.shown
+        faults.shown.clear()
+        count += fresh
+    yield from faults.shown
+    if faults.count:
+        raise InputError(f"{many(faults.count, 'fault')}; mend the input and run `make validate` again")
+    yield f"{many(count, kind)}, all valid"
+
+
+def _transcripts(paths: list[Path], faults: Faults, encoding: str, workers: int) -> Iterator[int]:
+    seen = Seen()
+    for outcome in outcomes(paths, encoding, workers, Counter()):
+        why = outcome.faults + seen.clash(outcome)
+        for reason in why:
+            faults.add(outcome.where, reason)
+        yield 0 if why else 1
+
+
+def _records(paths: list[Path], kind: str, faults: Faults) -> Iterator[int]:
+    seen = Ids()
+    for path in paths:
+        for number, record in records(path, kind, faults):
+            name, where = record["custom_id"], f"{path}:{number}"
+            if before := seen.first(name, where):
+                faults.add(where, f"$.custom_id: {name!r} is also the id at {before}")
+            yield 1
