@@ -90,16 +90,18 @@ def results(floor: float) -> None:
 def ended() -> None:
     """A ledger in which every job has ended, made without a service."""
     from pipeline.base.workspace import Workspace
+    from pipeline.batch.request_kind import Kind
     from pipeline.jobs import shards
-    from pipeline.jobs.ledger import Kind, Ledger
-    from pipeline.sending.cut import counted
-    from pipeline.sending.pending import key, survey
+    from pipeline.jobs.ledger import Ledger
+    from pipeline.sending.count_tokens import counted
+    from pipeline.sending.find_pending import survey
     from providers.together import Together
 
     ws, provider = Workspace.of("default", "together"), Together()
     ledger = Ledger(ws)
-    todo = set(survey(ledger, provider).pending)
-    lines = counted(ledger, provider, "m", todo, key(provider, False))
+    found, _ = survey(ledger, provider)
+    (places,) = found.by_kind(found.places).values()
+    lines = counted(ledger, provider, "m", places)
     for receipt in shards.write(ledger, "together", lines, provider.limits("m"), Kind("m")):
         rows = [answer(json.loads(line)["custom_id"]) for line in ledger.lines(receipt)]
         random.Random(1).shuffle(rows)

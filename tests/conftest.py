@@ -12,11 +12,11 @@ import orjson
 import pytest
 
 from pipeline.base.workspace import Workspace
-from pipeline.batch.build import batch
 from pipeline.batch.prompt import Prompt
 from pipeline.cli import main
 from pipeline.transcripts.ingest import ingest
 from tests.fakes import Fake, Service
+from tests.stages import batch
 
 PLUGINS = {
     "BASE_URL", "KEY_ENV", "LIVE_CONCURRENCY", "LIVE_RPM",

@@ -6,14 +6,16 @@ import jsonschema
 import orjson
 import pytest
 
-from pipeline.batch import prompt as prompts
-from pipeline.batch.answer_schema import Answer, answer, parsed, strict
+from pipeline.batch import prompt_variables as prompts
+from pipeline.batch.answer_file import answer
+from pipeline.batch.answer_json import parsed
+from pipeline.batch.answer_schema import Answer, strict
 from pipeline.batch.prompt import Prompt
 from pipeline.errors import InputError, Unencodable
-from pipeline.jobs.status import rows
+from pipeline.jobs.count_outcomes import rows
 from pipeline.provider import Limits, Result
-from pipeline.results.wait import Watch
-from pipeline.sending.submit import Asked, submit
+from pipeline.sending.submit import submit
+from pipeline.sending.submit_options import Asked
 from providers.bedrock import Bedrock
 from providers.gemini import Gemini
 from providers.together import Together
@@ -24,6 +26,7 @@ from providers.wire import openai_chat as chat
 from tests.conftest import batched, write_jsonl
 from tests.fakes import Fake, FakeTime, Service
 from tests.invoice import Till
+from tests.stages import Watch
 from tests.test_money import Run
 
 SCHEMA = {

@@ -5,10 +5,13 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from pipeline.batch.prompt import Prompt, expressed
+from pipeline.batch.prompt import Prompt
+from pipeline.batch.prompt_variables import expressed
 from pipeline.errors import Ambiguous, Busy, Unencodable, UnfinishedError
 from pipeline.jobs.ledger import Ledger
-from pipeline.money.cost import Calibration, Tariff, billed, estimate
+from pipeline.money.cost import billed
+from pipeline.money.estimate import Calibration, estimate
+from pipeline.money.tariff import Tariff
 from pipeline.provider import Price, Shard
 from pipeline.testkit.contract import IDS, ProviderContract, Run
 from pipeline.testkit.wire import Answer

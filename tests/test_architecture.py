@@ -11,32 +11,39 @@ import pytest
 
 from pipeline.cli import main
 from pipeline.variables import NAMES
+from tests import house
 from tests.conftest import PLUGINS, ROOT
 
-MODULES = sorted(path for room in ("pipeline", "providers", "schemas") for path in (ROOT / room).rglob("*.py"))
 HEAVY = ("together", "httpx", "pydantic", "xllamacpp", "jsonschema", "boto3", "botocore")
+MODULES = list(house.modules())
+FACE = ("pipeline.errors", "pipeline.provider", "pipeline.hookspecs", "pipeline.variables", "pipeline.testkit")
 
 
-def imported(path):
-    """Names of the modules that a file imports, anywhere in it."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (name.name for name in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield from {node.module, *(f"{node.module}.{name.name}" for name in node.names)}
+def test_no_arrow_goes_up():
+    floor = {name: at for at, name in enumerate(house.ROOMS)}
+    assert [(above, below) for above, below in house.arrows() if floor[above] >= floor[below]] == []
+
+
+def test_the_drawing_is_true():
+    assert f"{house.BEGIN}{house.drawn()}\n{house.END}" in house.PAGE.read_text("utf-8")
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_imports_go_one_way(path):
-    room, names = path.relative_to(ROOT).parts[0], set(imported(path))
-    if room == "pipeline":
-        assert not any(name.split(".")[0] == "providers" for name in names)
-        if path.parent.name != "cli" and path.name != "progress.py":
-            assert "click" not in names
-    if room == "providers":
-        allowed = ("pipeline.provider", "pipeline.hookspecs", "pipeline.errors", "pipeline.variables")
-        of_pipeline = {name for name in names if name.startswith("pipeline.")}
-        assert all(name.startswith(allowed) for name in of_pipeline), of_pipeline
+def test_a_module_is_in_a_room_and_of_a_size(path):
+    names = list(house.imported(path))
+    assert house.room(house.name(path)) or path == ROOT / "pipeline" / "__init__.py" or path.name == "__main__.py"
+    assert len(path.read_text("utf-8").splitlines()) <= 200
+    if "cli" not in path.parts:
+        assert not any(name.split(".")[0] == "click" for name in names)
+    if path.is_relative_to(ROOT / "providers"):
+        assert all(name.startswith(FACE) for name in names if name.startswith("pipeline."))
+
+
+def test_a_room_says_what_comes_in_what_goes_out_and_what_it_may_import():
+    for init in (ROOT / "pipeline").glob("*/__init__.py"):
+        said = ast.get_docstring(ast.parse(init.read_text("utf-8")))
+        assert 2 <= len(said.splitlines()) <= 5, init
+        assert "mport" in said, init
 
 
 @pytest.mark.parametrize(
@@ -44,7 +51,7 @@ def test_imports_go_one_way(path):
     [
         "pipeline.cli",
         "pipeline.sending.submit",
-        "pipeline.results.wait",
+        "pipeline.jobs.wait",
         "providers.together",
         "providers.bedrock",
     ],

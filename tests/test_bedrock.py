@@ -15,9 +15,8 @@ from pipeline.base.workspace import Workspace
 from pipeline.errors import Busy, InputError, Rejected, SpendError, Unencodable, UnfinishedError
 from pipeline.jobs.cancel import cancel
 from pipeline.jobs.ledger import Ledger
-from pipeline.jobs.start import Starter
+from pipeline.jobs.start_context import Starter
 from pipeline.provider import Shard
-from pipeline.results.wait import Watch
 from pipeline.sending.submit import submit
 from providers import bedrock
 from providers.wire import aws_client as aws
@@ -25,6 +24,7 @@ from providers.wire import bedrock_converse as converse
 from tests.bedrock_server import ROLE, BedrockServer, account, refusal
 from tests.conftest import read_jsonl, write_jsonl
 from tests.fakes import FakeTime, asking
+from tests.stages import Watch
 
 pytest.importorskip("boto3")
 loaders = pytest.importorskip("botocore.loaders")

@@ -14,7 +14,7 @@ import webvtt
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.transcripts import formats
+from pipeline.transcripts import choose_reader as formats
 from pipeline.transcripts.encoding import decode
 from pipeline.transcripts.readers import captions
 from pipeline.transcripts.readers import whisper_tsv as tsv

@@ -13,9 +13,9 @@ import pytest
 from pipeline.testkit.contract import ProviderContract
 from pipeline.testkit.service import Flaky, Service
 from providers.gemini import Gemini
+from providers.job_folders.job import Job, append, names
 from providers.live import Live
 from providers.local import Local
-from providers.machine.job import Job, append, names
 from providers.together import Together
 from providers.vllm import Vllm
 from providers.wire import bedrock_converse as converse

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.transcripts import formats
+from pipeline.transcripts import choose_reader as formats
 from pipeline.transcripts.readers import word_document as docx
 from pipeline.transcripts.readers.reading import Unreadable, segment
 

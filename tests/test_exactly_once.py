@@ -10,13 +10,13 @@ import pytest
 from pipeline.errors import Busy, DoubtError, IncompleteError, Rejected, SpendError, UnfinishedError
 from pipeline.jobs.cancel import cancel
 from pipeline.jobs.ledger import Ledger
-from pipeline.jobs.start import Starter
+from pipeline.jobs.start_context import Starter
 from pipeline.provider import Download
-from pipeline.results.wait import Watch
 from pipeline.sending.submit import submit
 from pipeline.sending.until_all_sent import sendall
 from tests.conftest import read_jsonl
 from tests.fakes import BUSY, LOST, NEVER, Fake, FakeTime, Killed, Service, Steps, asking, dying_disk, error_line
+from tests.stages import Watch
 
 IDS = ("a", "b", "c", "d", "e")
 

@@ -6,10 +6,16 @@ import os
 
 import pytest
 
-from pipeline.base.files import atomic, escape, lines, lock
+from pipeline.base.atomic_files import atomic
+from pipeline.base.lines import escape, lines
+from pipeline.base.lock import lock
+from pipeline.batch.request_kind import Kind
 from pipeline.errors import DamagedError, UnfinishedError
-from pipeline.jobs.ledger import Kind, Ledger, Receipt
-from pipeline.jobs.shards import Counted, split, write
+from pipeline.jobs.ledger import Ledger
+from pipeline.jobs.receipt import Receipt
+from pipeline.jobs.shard_limits import split
+from pipeline.jobs.shards import write
+from pipeline.jobs.token_counts import Counted
 from pipeline.provider import Limits
 
 

@@ -18,7 +18,6 @@ from pipeline.base.workspace import Workspace
 from pipeline.batch.prompt import Prompt
 from pipeline.errors import Ambiguous, Busy, InputError, Rejected, SpendError, Unencodable
 from pipeline.provider import Result, Shard
-from pipeline.results.wait import Watch
 from pipeline.sending.submit import submit
 from pipeline.testkit.wire import Answer
 from providers import gemini
@@ -26,6 +25,7 @@ from providers.wire import gemini_contents as contents
 from tests.conftest import ROOT, batched, read_jsonl, write_jsonl
 from tests.fakes import FakeTime, asking
 from tests.gemini_server import GeminiServer
+from tests.stages import Watch
 
 MODEL = "gemini-2.5-flash"
 

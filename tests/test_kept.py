@@ -10,8 +10,9 @@ import pytest
 
 from pipeline.base.workspace import Workspace
 from pipeline.batch.prompt import Prompt
-from pipeline.jobs.keep_as_sent import as_before
-from pipeline.jobs.ledger import Ledger, Receipt
+from pipeline.jobs.ledger import Ledger
+from pipeline.jobs.model_as_sent import as_before
+from pipeline.jobs.receipt import Receipt
 from pipeline.provider import Limits
 from tests.conftest import read_jsonl, write_jsonl
 from tests.releases.make import HARBOUR, ORCHARD, RECORDS, long_talk

@@ -17,16 +17,16 @@ from pipeline.base.clock import Clock
 from pipeline.base.workspace import Workspace
 from pipeline.errors import Ambiguous, Rejected, Unencodable
 from pipeline.provider import Shard
-from pipeline.results.wait import Watch
 from pipeline.sending.submit import submit
 from providers import live
+from providers.job_folders import job as jobs
+from providers.job_folders.job import Job
 from providers.live import ask, server, worker
 from providers.live.pace import Pace
-from providers.machine import job as jobs
-from providers.machine.job import Job
 from tests.chat_server import ChatServer
 from tests.conftest import read_jsonl
 from tests.fakes import FakeTime
+from tests.stages import Watch
 
 KEY = "k-secret-0123456789"
 WAIT = 60  # seconds until a test that hangs fails

@@ -11,8 +11,8 @@ import pytest
 from pipeline.errors import Rejected, Unencodable
 from pipeline.provider import Shard
 from providers import local
+from providers.job_folders.job import Job, append
 from providers.local import model, worker
-from providers.machine.job import Job, append
 
 
 @pytest.fixture

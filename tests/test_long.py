@@ -13,26 +13,26 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.batch.answer_schema import Answer
-from pipeline.batch.context_window import HEAD, Window, windowed
+from pipeline.batch.context_window import windowed
 from pipeline.batch.cut_text import PLACES, cut
+from pipeline.batch.fit_window import HEAD, Window
 from pipeline.batch.prompt import COMBINE, Prompt
 from pipeline.batch.text_with_times import moments, when
 from pipeline.batch.too_long import pieces
 from pipeline.errors import DoubtError, InputError, SpendError
-from pipeline.money.cost import Tariff
+from pipeline.money.tariff import Tariff
 from pipeline.money.tokens import english, most, tokens
 from pipeline.provider import Limits
 from pipeline.results.round_requests import Said, combining
-from pipeline.results.wait import Watch
-from pipeline.sending.budget import Bounds
 from pipeline.sending.plan import plan
 from pipeline.sending.plan_table import table
-from pipeline.sending.submit import Asked
+from pipeline.sending.submit_options import Asked, Bounds
 from pipeline.sending.until_all_sent import sendall
 from pipeline.transcripts.readers.reading import join
 from tests.conftest import batched, read_jsonl, write_jsonl
 from tests.fakes import Fake, Service
 from tests.invoice import Till
+from tests.stages import Watch
 from tests.test_answer import SCHEMA
 from tests.test_money import Run
 

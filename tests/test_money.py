@@ -18,23 +18,24 @@ from hypothesis.stateful import (
 )
 
 from pipeline.base.clock import Clock
-from pipeline.base.files import lock
+from pipeline.base.lock import lock
 from pipeline.base.workspace import Workspace
 from pipeline.batch.prompt import Prompt
 from pipeline.errors import DoubtError, IncompleteError, PipelineError, SpendError, UnfinishedError
-from pipeline.jobs.bill import bill, committed, expected
+from pipeline.jobs.bill import bill
+from pipeline.jobs.cost_so_far import committed, expected
+from pipeline.jobs.cost_words import money
 from pipeline.jobs.ledger import Ledger
-from pipeline.jobs.status import money
-from pipeline.money.cost import Tariff
+from pipeline.money.tariff import Tariff
 from pipeline.provider import Limits, Price
-from pipeline.results.wait import Watch
-from pipeline.sending.budget import Bounds
 from pipeline.sending.plan import plan
-from pipeline.sending.submit import Asked, submit
+from pipeline.sending.submit import submit
+from pipeline.sending.submit_options import Asked, Bounds
 from pipeline.sending.until_all_sent import sendall
 from tests.conftest import batched, read_jsonl, write_jsonl
 from tests.fakes import BUSY, LOST, Fake, FakeTime, Killed, Steps, dying_disk
 from tests.invoice import PRICE, Paid, Till
+from tests.stages import Watch
 
 MARGIN = 0.005  # of Llama 3, whose name the tests use
 WORDS = ["oats", "rye", "barley", "wheat", "millet", "spelt", "maize", "sorghum"]

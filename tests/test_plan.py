@@ -9,15 +9,14 @@ import pytest
 
 from pipeline.cli import main
 from pipeline.jobs.bill import bill
+from pipeline.jobs.cost_words import costs
 from pipeline.jobs.ledger import Ledger
-from pipeline.jobs.status import costs
-from pipeline.money.cost import Tariff
+from pipeline.money.tariff import Tariff
 from pipeline.money.tokens import count
 from pipeline.provider import Limits, Price
 from pipeline.sending import plan_table as table
-from pipeline.sending.budget import Bounds
 from pipeline.sending.plan import plan
-from pipeline.sending.submit import Asked
+from pipeline.sending.submit_options import Asked, Bounds
 from tests.conftest import read_jsonl, write_jsonl
 from tests.invoice import Till
 from tests.test_money import Run

@@ -15,7 +15,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from pipeline.money import prices
-from pipeline.money.cost import Tariff
+from pipeline.money.tariff import Tariff
 from pipeline.provider import Price
 from providers.together import Together
 from tests import refresh_prices as refresh

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.batch import prompt_file
-from pipeline.batch.prompt import prompt
+from pipeline.batch.prompt_variables import prompt
 from pipeline.batch.template import template
 from pipeline.batch.text_with_times import timed
 from pipeline.errors import InputError

@@ -11,22 +11,22 @@ import pytest
 from pipeline.base.humanize import dollars
 from pipeline.batch import custom_id
 from pipeline.batch.answer_schema import Answer
-from pipeline.batch.build import batch
 from pipeline.batch.prompt import Prompt
-from pipeline.batch.prompt import prompts as asked
+from pipeline.batch.prompt_variables import prompts as asked
 from pipeline.batch.saved_prompts import Prompts, load
 from pipeline.errors import DamagedError, InputError
 from pipeline.jobs import status
+from pipeline.jobs.count_outcomes import rows
 from pipeline.jobs.ledger import Ledger
-from pipeline.jobs.status import rows
-from pipeline.money.cost import Tariff
+from pipeline.money.tariff import Tariff
 from pipeline.provider import Limits
 from pipeline.sending.plan import plan
 from pipeline.sending.plan_table import table
-from pipeline.sending.submit import Asked
+from pipeline.sending.submit_options import Asked
 from pipeline.transcripts.ingest import ingest
 from tests.conftest import read_jsonl, write_jsonl
 from tests.invoice import Till
+from tests.stages import batch
 from tests.test_answer import SCHEMA
 from tests.test_long import talk
 from tests.test_money import Run

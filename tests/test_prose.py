@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.transcripts import formats
+from pipeline.transcripts import choose_reader as formats
 from pipeline.transcripts.readers.plain_text import read
 
 TURNS = "Lena: Oats first.\n\nOtto: And rye."

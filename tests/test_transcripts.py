@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import schemas
+from pipeline.base.duplicate_ids import Ids
 from pipeline.base.processes import ordered
-from pipeline.base.seen_ids import Ids
 from pipeline.base.warning_limit import Notices
 from pipeline.transcripts import quality as lint
 from pipeline.transcripts import read_file as file

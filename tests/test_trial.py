@@ -5,11 +5,11 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from pipeline.base.files import append
+from pipeline.base.atomic_files import append
 from pipeline.batch.answer_schema import Answer
 from pipeline.batch.prompt import Prompt
 from pipeline.errors import Ambiguous, InputError, Rejected, SpendError
-from pipeline.money.cost import Tariff
+from pipeline.money.tariff import Tariff
 from pipeline.provider import Price, Provider
 from pipeline.sending import try_columns as columns
 from pipeline.sending import try_few as trial

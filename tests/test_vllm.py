@@ -15,12 +15,12 @@ from pipeline.base.clock import Clock
 from pipeline.base.workspace import Workspace
 from pipeline.errors import Rejected
 from pipeline.provider import Shard
-from pipeline.results.wait import Watch
 from pipeline.sending.submit import submit
-from providers.machine.job import Job
+from providers.job_folders.job import Job
 from providers.vllm import Vllm, process
 from providers.vllm.part import Part
 from tests.conftest import ROOT, read_jsonl
+from tests.stages import Watch
 
 FAKE = f"{sys.executable} {ROOT / 'tests' / 'fake_vllm.py'}"
 

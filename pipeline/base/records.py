@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -10,30 +9,9 @@ from typing import Any, BinaryIO
 import orjson
 
 import schemas
-from pipeline.base.files import BUFFER, MAX_LINE, lines
-from pipeline.errors import InputError, clean
-
-SHOWN = 20  # faults printed before "and N more"
-
-
-class Faults:
-    """Collects `file:line: why` and ends the stage with one error that holds them all."""
-
-    def __init__(self, every: bool = False) -> None:
-        self.shown: list[str] = []
-        self.count = 0
-        self._most = sys.maxsize if every else SHOWN
-
-    def add(self, where: object, why: str) -> None:
-        self.count += 1
-        if len(self.shown) < self._most:
-            self.shown.append(f"{clean(where)}: {clean(why, 300)}")
-
-    def check(self, advice: str) -> None:
-        """Raise InputError if there is any fault; `advice` says what to type."""
-        if self.count:
-            more = [f"and {self.count - SHOWN} more"] if self.count > SHOWN else []
-            raise InputError("\n".join([*self.shown, *more]) + f"; {advice}")
+from pipeline.base.atomic_files import BUFFER
+from pipeline.base.faults import Faults
+from pipeline.base.lines import MAX_LINE, lines
 
 
 def records(path: Path, kind: str, faults: Faults) -> Iterator[tuple[int, Any]]:

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import orjson
 
-from pipeline.errors import InputError, clean
+from pipeline.batch.answer_json import parsed
+from pipeline.errors import clean
 from pipeline.provider import Result
-
-AMONG = re.compile(r"\{.*\}|\[.*\]", re.S)
-FENCED = re.compile(r"\A[^{\[]*```(?:json)?[ \t]*\n(.*?)\n?```[^{\[]*\Z", re.S)  # as chat models like to answer
 
 
 @dataclass(frozen=True)
@@ -72,19 +67,6 @@ class Answer:
             yield f"{worst.json_path}: {clean(worst.message, 160)}"
 
 
-def parsed(text: str) -> Any:
-    """The one JSON value in an answer: alone, in the fence that models put around it, or among words.
-
-    Nothing in it is repaired. Raises orjson.JSONDecodeError.
-    """
-    bare = text.strip().removeprefix("\ufeff")
-    fenced, among = FENCED.match(bare), AMONG.search(bare)
-    for part in (fenced[1] if fenced else bare, among[0] if among else bare):
-        with suppress(orjson.JSONDecodeError):
-            return orjson.loads(part)
-    return orjson.loads(text)
-
-
 def strict(schema: Any) -> bool:
     """Whether OpenAI's strict form takes it: each object has all its properties required, and no others."""
     if isinstance(schema, list):
@@ -94,46 +76,3 @@ def strict(schema: Any) -> bool:
     names = schema.get("properties")
     whole = schema.get("additionalProperties") is False and set(schema.get("required", ())) == set(names or ())
     return (whole or schema.get("type") != "object") and all(map(strict, schema.values()))
-
-
-def answer(given: Any, where: str) -> Answer:
-    """An answer from a schema, or from the path of one. Raises InputError for what is no JSON Schema."""
-    if isinstance(given, str):
-        where, given = given, _read(given)
-    from jsonschema import Draft202012Validator
-    from jsonschema.exceptions import SchemaError
-
-    if not isinstance(given, dict) or not given:
-        raise InputError(f"{where}: an answer's schema is a JSON object; name a file in ANSWER=")
-    try:
-        Draft202012Validator.check_schema(given)
-    except SchemaError as error:
-        raise InputError(f"{where}: no JSON Schema: {error.json_path}: {clean(error.message, 160)}") from None
-    if far := [ref for ref in _refs(given) if not ref.startswith("#")]:
-        raise InputError(f"{where}: $ref {clean(far[0], 80)!r} is not in the file itself; put it under $defs")
-    made = Answer(given)
-    try:
-        made.fits({})
-    except Exception as error:  # a $ref to nowhere, a pattern that is none: told by its compiler alone
-        raise InputError(f"{where}: no JSON Schema: {clean(error, 160)}") from None
-    return made
-
-
-def _read(path: str) -> Any:
-    try:
-        return orjson.loads(Path(path).read_bytes())
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; name a JSON Schema in ANSWER=") from None
-    except orjson.JSONDecodeError as error:
-        raise InputError(f"{path}:{error.lineno}: not JSON: {error.msg}; name a JSON Schema in ANSWER=") from None
-
-
-def _refs(schema: Any) -> Iterator[str]:
-    if isinstance(schema, dict):
-        if isinstance(schema.get("$ref"), str):
-            yield schema["$ref"]
-        for value in schema.values():
-            yield from _refs(value)
-    elif isinstance(schema, list):
-        for value in schema:
-            yield from _refs(value)

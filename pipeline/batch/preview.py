@@ -1,30 +1,25 @@
-"""A prompt and a request before anything is sent: the commands `prompts` and `preview`."""
+"""The command `preview`: a request before it is sent."""
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import orjson
 
 from pipeline.base.workspace import Workspace
-from pipeline.batch import prompt_file
+from pipeline.batch.request_index import indexed
 from pipeline.errors import InputError, clean
-from pipeline.jobs import shards
-from pipeline.jobs.ledger import Ledger
 from pipeline.money.tokens import count
-from pipeline.provider import Provider
-from pipeline.results.merge import indexed
 
 
-def preview(ws: Workspace, provider: Provider, wanted: str, as_json: bool) -> Iterator[str]:
+def preview(ws: Workspace, line_of: Callable[[Any], bytes], wanted: str, as_json: bool) -> Iterator[str]:
     """The request for the transcript with that id, or custom_id: for reading, or the line that is sent.
 
-    Raises InputError if there is none.
+    `line_of` gives the line of a request. Raises InputError if there is none.
     """
     request = _request(ws, wanted)
-    line = shards.line(Ledger(ws), provider, request)
+    line = line_of(request)
     if as_json:
         yield line.decode()
         return
@@ -46,23 +41,3 @@ def _request(ws: Workspace, wanted: str) -> dict[str, Any]:
         if wanted in ("", request["custom_id"], carried["whole"], carried["id"]):
             return request
     raise InputError(f"no transcript has the id {wanted!r}; `make preview` without ID shows the first")
-
-
-def prompts() -> Iterator[str]:
-    """A block for each prompt that says what it is about."""
-    listed = prompt_file.listed()
-    for prompt in listed:
-        how = ", ".join(
-            f"{name} {prompt.fields[name]}"
-            for name in ("model", "max_tokens", "temperature")
-            if name in prompt.fields
-        )
-        yield f"{prompt.path}: {clean(prompt.fields['about'])}{f' ({how})' if how else ''}"
-        example = prompt.fields.get("example", "").strip()
-        yield from (textwrap.indent(clean(line, 200), "    ") for line in example.split("\n") if line)
-        yield ""
-    yield (
-        "`make batch PROMPT=chapters` uses one; copy it for a prompt of your own."
-        if listed
-        else "no prompts in data/prompts"
-    )

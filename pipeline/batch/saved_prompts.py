@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from pipeline.base.files import write_json
+from pipeline.base.atomic_files import write_json
 from pipeline.base.workspace import Workspace
 from pipeline.batch import custom_id
 from pipeline.batch.answer_schema import Answer

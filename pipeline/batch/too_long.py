@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from pipeline.base.humanize import span
-from pipeline.batch.context_window import Window
 from pipeline.batch.cut_text import Part, beginning, cut
+from pipeline.batch.fit_window import Window
 from pipeline.batch.made_from import OVERLAP
 from pipeline.batch.prompt import Prompt
 from pipeline.batch.text_with_times import Moments, moments, when

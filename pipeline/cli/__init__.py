@@ -1,6 +1,26 @@
-"""Commands are doors, not rooms: each parses, calls one function and prints."""
+"""Commands are doors, not rooms: each parses, calls one function and prints. A module for each, of its name.
 
-from pipeline.cli import paying, reading, seeing  # noqa: F401 (they add their commands)
-from pipeline.cli.doors import main
+May import every room, each where it is needed, so that `--help` is quick. Nothing imports this room.
+"""
+
+from pipeline.cli import (  # noqa: F401 (they add their commands)
+    batch,
+    cancel,
+    export,
+    plan,
+    preview,
+    prompts,
+    providers,
+    remember,
+    results,
+    settings,
+    show,
+    status,
+    submit,
+    transcripts,
+    try_few,
+    validate,
+)
+from pipeline.cli.main import main
 
 __all__ = ["main"]

@@ -1,8 +1,7 @@
-"""The options of the commands. Each can also come from the environment, under the name that the Makefile uses."""
+"""The options of the commands: a table. Each can also come from the environment, under the name that make uses."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -25,151 +24,101 @@ class Number(click.FloatRange):
         return super().convert(number, param, ctx)
 
 
-def variable(name: str, *flags: str, **kwargs: Any) -> Callable:
-    """An option that the variable `name` of the Makefile (or the environment) also sets."""
-    return click.option(*flags, envvar=name, show_envvar=True, **kwargs)
+TEXT = {"default": ""}
+FLAG = {"is_flag": True}
+COUNT = {"type": click.IntRange(1)}
+MONEY = {"type": Number(0)}
+PRICE = {"type": Number(0, 1e6)}
+SHOWN = {"show_default": True}
+
+# What decides which transcripts there are, and how they are read.
+READING = {
+    "TRANSCRIPTS": TEXT | {"help": "Files or folders; those of the last time without it."},
+    "ENCODING": TEXT | {"help": "Encoding of the files; found out for each without it."},
+    "ERRORS": {
+        "type": click.Choice(["stop", "skip"]),
+        "help": "A transcript that cannot be read: stop there (the default), or list it in rejected.jsonl.",
+    },
+    "WORKERS": COUNT | {"help": "Processes that read files; the processors without it."},
+    "VERBOSE": FLAG | {"help": "A line for each file, and every warning."},
+}
+# What decides the content of a request.
+ASKING = {
+    "MODEL": TEXT | {"help": "Model; the provider's own default without it."},
+    "PROMPT": TEXT | {"help": "File with the prompt, or one of data/prompts."},
+    "PROMPTS": TEXT | {"help": "Several, in one run; instead of PROMPT."},
+    "ANSWER": TEXT | {"help": "JSON Schema that each answer must fit."},
+    "TEMPLATE": TEXT | {"help": "File with the user message; {{ text }} in it."},
+    "MAX_TOKENS": COUNT | {"help": "Most tokens of an answer; 4000 without it."},
+    "TEMPERATURE": {"type": Number(0, 2)},
+    "TOP_P": {"type": Number(0, 1, min_open=True)},
+    "EXTRA": TEXT | {"help": "JSON object of further body fields."},
+    "CONTEXT": COUNT | {"help": "The model's window in tokens."},
+    "LONG": SHOWN
+    | {
+        "type": click.Choice(["refuse", "split", "truncate"]),
+        "default": "refuse",
+        "help": "A transcript that does not fit: stop there, ask it in parts, or its beginning alone.",
+    },
+    "OVERLAP": {
+        "type": click.IntRange(0),
+        "help": "Tokens that a part repeats of the one before; 200 without it.",
+    },
+}
+# What decides which requests are sent, how many at one time, and what they may cost.
+SENDING = {
+    "RETRY": FLAG | {"help": "Send requests without an answer again."},
+    "REPLACE": FLAG | {"help": "Pay again for what was sent with another body."},
+    "EACH": FLAG | {"help": "Send each of several requests that ask the same."},
+    "SAMPLE": COUNT | {"help": "Send only so many, of all lengths."},
+    "BUDGET": MONEY | {"help": "Dollars that this run may cost, all it sent included."},
+    "QUEUE_TOKENS": COUNT | {"help": "Tokens that may wait at the service at a time."},
+    "QUEUE_JOBS": COUNT | {"help": "Jobs that may run at a time."},
+    "PRICE_IN": PRICE | {"help": "Dollars for a million tokens of prompts."},
+    "PRICE_OUT": PRICE | {"help": "Dollars for a million tokens of answers."},
+    "ADOPT": FLAG | {"help": "Take over a job of the same requests that this run does not know."},
+    "PARTIAL": FLAG | {"help": "Collect what was sent, though not all was."},
+}
+# What decides how long is waited, and how.
+WAITING = {
+    "WAIT": FLAG,
+    "POLL": {"type": Number(0), "help": "Seconds between polls; the provider's own without it."},
+    "SETTLE": SHOWN
+    | {
+        "type": Number(0),
+        "default": 300,
+        "help": "Seconds before a start whose answer was lost, and of which no job is listed, is repeated.",
+    },
+    "STRICT": FLAG | {"help": "Exit 3 if a request has no answer."},
+}
+VARIABLES = {
+    "RUN": SHOWN | {"default": "default", "help": "Name of the run."},
+    "PROVIDER": SHOWN | {"default": "together", "help": "Plugin to use."},
+    **READING,
+    **ASKING,
+    **SENDING,
+    **WAITING,
+    "N": COUNT | SHOWN | {"default": 3, "help": "Transcripts."},
+    "ID": TEXT | {"help": "The transcript's id."},
+    "JSON": FLAG | {"help": "For programs."},
+}
+FLAGS = {"N": "--number"}  # where it is not the variable's own name
 
 
-def workspace(command: Callable) -> Callable:
-    run = variable("RUN", "--run", default="default", show_default=True, help="Name of the run.")
-    provider = variable("PROVIDER", "--provider", default="together", show_default=True, help="Plugin to use.")
-    return run(provider(command))
+def option(name: str, words: str = "") -> click.Parameter:
+    """The option that a variable of the Makefile (or the environment) also sets, with words of its own for --help.
+
+    `files` is the argument of that name; `no-new-jobs` and others in small letters come from no variable.
+    """
+    if name == "files":
+        return click.Argument([name], nargs=-1, type=click.Path(path_type=Path))
+    how = OWN[name] if name in OWN else VARIABLES[name] | {"envvar": name, "show_envvar": True}
+    flag = FLAGS.get(name, f"--{name.lower().replace('_', '-')}")
+    return click.Option([flag, name], **how | ({"help": words} if words else {}))
 
 
-def reading(command: Callable) -> Callable:
-    """What decides which transcripts there are, and how they are read."""
-    options = [
-        click.argument("files", nargs=-1, type=click.Path(path_type=Path)),
-        variable(
-            "TRANSCRIPTS",
-            "--transcripts",
-            "words",
-            default="",
-            help="Files or folders; those of the last time without it.",
-        ),
-        variable(
-            "ENCODING", "--encoding", default="", help="Encoding of the files; found out for each without it."
-        ),
-        variable(
-            "ERRORS",
-            "--errors",
-            type=click.Choice(["stop", "skip"]),
-            help="A transcript that cannot be read: stop there (the default), or list it in rejected.jsonl.",
-        ),
-    ]
-    return all_of(options, command)
-
-
-def workers(command: Callable) -> Callable:
-    return variable(
-        "WORKERS", "--workers", type=click.IntRange(1), help="Processes that read files; the processors without it."
-    )(command)
-
-
-def verbose(command: Callable) -> Callable:
-    return variable("VERBOSE", "--verbose", is_flag=True, help="A line for each file, and every warning.")(command)
-
-
-def asking(command: Callable) -> Callable:
-    """What decides the content of a request."""
-    options = [
-        variable("MODEL", "--model", default="", help="Model; the provider's own default without it."),
-        variable("PROMPT", "--prompt", default="", help="File with the prompt, or one of data/prompts."),
-        variable("PROMPTS", "--prompts", default="", help="Several, in one run; instead of PROMPT."),
-        variable("ANSWER", "--answer", default="", help="JSON Schema that each answer must fit."),
-        variable("TEMPLATE", "--template", default="", help="File with the user message; {{ text }} in it."),
-        variable(
-            "MAX_TOKENS",
-            "--max-tokens",
-            type=click.IntRange(1),
-            help="Most tokens of an answer; 4000 without it.",
-        ),
-        variable("TEMPERATURE", "--temperature", type=Number(0, 2)),
-        variable("TOP_P", "--top-p", type=Number(0, 1, min_open=True)),
-        variable("EXTRA", "--extra", default="", help="JSON object of further body fields."),
-        variable("CONTEXT", "--context", type=click.IntRange(1), help="The model's window in tokens."),
-        variable(
-            "LONG",
-            "--long",
-            type=click.Choice(["refuse", "split", "truncate"]),
-            default="refuse",
-            show_default=True,
-            help="A transcript that does not fit: stop there, ask it in parts, or its beginning alone.",
-        ),
-        variable(
-            "OVERLAP",
-            "--overlap",
-            type=click.IntRange(0),
-            help="Tokens that a part repeats of the one before; 200 without it.",
-        ),
-    ]
-    return all_of(options, command)
-
-
-def money(command: Callable) -> Callable:
-    """What tokens cost, where that is not published or not for you."""
-    options = [
-        variable("PRICE_IN", "--price-in", type=Number(0, 1e6), help="Dollars for a million tokens of prompts."),
-        variable("PRICE_OUT", "--price-out", type=Number(0, 1e6), help="Dollars for a million tokens of answers."),
-    ]
-    return all_of(options, command)
-
-
-def sending(command: Callable) -> Callable:
-    """What decides which requests are sent, and how many at one time."""
-    options = [
-        variable("RETRY", "--retry", is_flag=True, help="Send requests without an answer again."),
-        variable("REPLACE", "--replace", is_flag=True, help="Pay again for what was sent with another body."),
-        variable("EACH", "--each", is_flag=True, help="Send each of several requests that ask the same."),
-        variable("SAMPLE", "--sample", type=click.IntRange(1), help="Send only so many, of all lengths."),
-        variable(
-            "BUDGET",
-            "--budget",
-            type=Number(0),
-            help="Dollars that this run may cost, all it sent included.",
-        ),
-        variable(
-            "QUEUE_TOKENS",
-            "--queue-tokens",
-            type=click.IntRange(1),
-            help="Tokens that may wait at the service at a time.",
-        ),
-        variable("QUEUE_JOBS", "--queue-jobs", type=click.IntRange(1), help="Jobs that may run at a time."),
-    ]
-    return all_of(options, money(command))
-
-
-def starting(command: Callable) -> Callable:
-    """What a command needs that may look for a lost job."""
-    settle = variable(
-        "SETTLE",
-        "--settle",
-        type=Number(0),
-        default=300,
-        show_default=True,
-        help="Seconds before a start whose answer was lost, and of which no job is listed, is repeated.",
-    )
-    return workspace(settle(command))
-
-
-def all_of(options: list[Callable], command: Callable) -> Callable:
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-def asked(
-    retry: bool,
-    replace: bool,
-    each: bool,
-    sample: int | None,
-    budget: float | None,
-    queue_tokens: int | None,
-    queue_jobs: int | None,
-    adopt: bool = False,
-    partial: bool = False,
-) -> Any:
-    from pipeline.sending.budget import Bounds
-    from pipeline.sending.submit import Asked
-
-    return Asked(retry, replace, adopt, each, sample or 0, partial, Bounds(budget, queue_tokens, queue_jobs))
+OWN = {
+    "no_new_jobs": FLAG | {"help": "Only check that every request has a job; never pay."},
+    "strict": FLAG | {"help": "Exit 3 if a request has no answer."},
+    "kind": {"type": click.Choice(["transcript", "request", "result"]), "default": "transcript"},
+}

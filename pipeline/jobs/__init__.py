@@ -1,4 +1,4 @@
-"""What is paid: shards, receipts, one start of each, its polling, its output, and what was sent and spent.
+"""What is paid. Shards in, receipts and stored outputs out: one start of each, its polling, and what it cost.
 
-Shards in, receipts and stored outputs out. Knows no pending request. Imports `batch`, `money`, `base`.
+What was written here is never lost. It knows no request that is not sent. Imports `batch`, `money` and `base`.
 """

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from pipeline.batch.custom_id import whole
-from pipeline.jobs.ledger import Ledger, identity
+from pipeline.batch.request_line import identity
+from pipeline.jobs.ledger import Ledger
+from pipeline.jobs.outputs import Reader, answered
 from pipeline.provider import Provider
-from pipeline.results.find_answers import Reader, answered
 
 
 @dataclass

@@ -4,87 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
-from pipeline.jobs.ledger import Kind, Ledger, Receipt
-from pipeline.money.cost import Calibration, Estimate, Tariff, billed, calibration, cost, estimate, full, used
-from pipeline.money.tokens import tokenizer
-from pipeline.provider import Price, Provider
-from pipeline.results.find_answers import decoded
-
-
-def counted(ledger: Ledger, receipt: Receipt, provider: Provider, tariff: Tariff) -> Receipt:
-    """The receipt of a settled job with its usage: read from the output once, and kept."""
-    if receipt.usage is not None or not receipt.settled:
-        return receipt
-    return ledger.save(receipt, usage=_usage(ledger, receipt, provider, tariff.price(receipt.model)))
-
-
-def _usage(ledger: Ledger, receipt: Receipt, provider: Provider, price: Price) -> dict[str, Any]:
-    total = {"rows": 0, "input": 0, "output": 0, "cost": 0.0, "answers": 0, "uncounted": 0}
-    for result in decoded(ledger, receipt, provider.decode):
-        total["answers"] += result.ok
-        if (tokens := used(result.usage)) is None:
-            total["uncounted"] += result.ok
-            continue
-        prompt, answer = tokens
-        for name, more in (("rows", 1), ("input", prompt), ("output", answer)):
-            total[name] += more
-        paid = None if price.bound else cost(price, billed(result.usage, price), answer, prompt)
-        total["cost"] = None if None in (paid, total["cost"]) else total["cost"] + paid
-    return total
-
-
-class Lessons(dict):
-    """What receipts taught of each kind of request, worked out when it is asked for."""
-
-    def __init__(self, receipts: Iterable[Receipt]) -> None:
-        super().__init__()
-        self._receipts = list(receipts)
-
-    def __missing__(self, kind: Kind) -> Calibration:
-        self[kind] = calibration(self._receipts, kind)
-        return self[kind]
-
-
-def expected(receipt: Receipt, tariff: Tariff, lessons: Lessons | None = None) -> Estimate:
-    """What a shard is estimated to cost; without lessons, as before the first answer."""
-    if receipt.tokens is None:
-        return Estimate(receipt.requests, cost=None, cost_most=None, full=None)
-    learned = Calibration() if lessons is None else lessons[receipt.kind]
-    margin = tokenizer(receipt.model).margin
-    return estimate(receipt.requests, receipt.tokens, tariff.price(receipt.model), margin, learned)
-
-
-def paid(receipt: Receipt, price: Price) -> float | None:
-    """US dollars of a job that ended, by the service's counts: at most, if the price is a bound. None where it did
-    not count every answer."""
-    if not receipt.usage or receipt.usage["uncounted"]:
-        return None
-    if receipt.usage["cost"] is not None:
-        return receipt.usage["cost"]
-    return cost(price, receipt.usage["input"], receipt.usage["output"])
-
-
-def exactly(receipt: Receipt, price: Price) -> bool:
-    """Whether what `paid` says is what it cost, and no upper bound."""
-    return paid(receipt, price) is not None and not (price.bound and receipt.usage["cost"] is None)
-
-
-def committed(receipts: list[Receipt], tariff: Tariff) -> float | None:
-    """US dollars that a run has cost at most: of jobs without counts, of second jobs, and of starts whose job was
-    not found, the upper end counts."""
-    total, lessons = 0.0, Lessons(receipts)
-    for receipt in receipts:
-        real = paid(receipt, tariff.price(receipt.model)) if receipt.settled else None
-        most = expected(receipt, tariff, lessons).cost_most
-        jobs = [most if real is None else real] if receipt.ref else []
-        others = len(receipt.duplicates) + (0 if receipt.settled else receipt.lost)
-        parts = [*jobs, *[most] * others]
-        if None in parts:
-            return None
-        total += sum(parts)
-    return total
+from pipeline.jobs.cost_so_far import committed, exactly, expected, paid
+from pipeline.jobs.receipt import Receipt
+from pipeline.money.cost import full
+from pipeline.money.estimate import Estimate
+from pipeline.money.tariff import Tariff
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pipeline.jobs.ledger import Ledger
-from pipeline.jobs.start import Starter, doubt
+from pipeline.jobs.lost_start import doubt, recover
+from pipeline.jobs.start_context import Starter
 from pipeline.provider import Provider
 
 
@@ -14,7 +15,7 @@ def cancel(ledger: Ledger, provider: Provider, starter: Starter, say: Callable[[
     count = 0
     for receipt in ledger:
         if receipt.state == "starting":
-            receipt = starter.recover(receipt)
+            receipt = recover(starter, receipt)
         if receipt.unstarted and receipt.lost:
             say(f"{receipt.shard}: {doubt(receipt)}; `make submit` looks for it")
         elif receipt.unstarted:

@@ -8,16 +8,17 @@ from typing import BinaryIO
 
 import orjson
 
+from pipeline.base.atomic_files import BUFFER, atomic, sha256
 from pipeline.base.clock import Clock
-from pipeline.base.files import BUFFER, atomic, sha256
 from pipeline.errors import Busy
-from pipeline.jobs.ledger import Ledger, Receipt
+from pipeline.jobs.ledger import Ledger
+from pipeline.jobs.receipt import Receipt
 from pipeline.provider import Download, Provider
 
 LATE = 300.0  # seconds after the end during which files that are not there yet are waited for
 
 
-def collect(
+def download(
     ledger: Ledger, receipt: Receipt, provider: Provider, clock: Clock, say: Callable[[str], None]
 ) -> Receipt:
     """Store the output and error file of an ended job, one after the other, as outputs/<shard>.jsonl.
@@ -28,7 +29,7 @@ def collect(
     late = clock.now() - (receipt.ended or 0.0) < LATE
     path = ledger.output(receipt)
     with atomic(path) as stream:
-        downloads = [_copy(download, stream) for download in provider.fetch(receipt.ref)]
+        downloads = [_copy(file, stream) for file in provider.fetch(receipt.ref)]
         stream.flush()
         part = Path(stream.name)
         gone = [name for name, _, got, _ in downloads if got is None]
@@ -41,20 +42,20 @@ def collect(
     return ledger.save(receipt, output=output)
 
 
-def _copy(download: Download, stream: BinaryIO) -> tuple[str, int | None, int | None, bool]:
+def _copy(file: Download, stream: BinaryIO) -> tuple[str, int | None, int | None, bool]:
     """Name, announced size, received size (None: no file), and whether the last line has its end."""
-    if download.chunks is None:
-        return download.name, download.size, None, True
+    if file.chunks is None:
+        return file.name, file.size, None, True
     got, last, lines = 0, b"\n", 0
-    for chunk in download.chunks:
+    for chunk in file.chunks:
         stream.write(chunk)
         got, last, lines = got + len(chunk), chunk[-1:] or last, lines + chunk.count(b"\n")
     lines += last != b"\n"
-    if download.lines is not None and lines < download.lines:
-        raise Busy(f"{lines:,} of {download.lines:,} lines of the {download.name} file came")
+    if file.lines is not None and lines < file.lines:
+        raise Busy(f"{lines:,} of {file.lines:,} lines of the {file.name} file came")
     if last != b"\n":  # whole or cut, which the proof tells; the next file must not go on in it
         stream.write(b"\n")
-    return download.name, download.size, got, last == b"\n"
+    return file.name, file.size, got, last == b"\n"
 
 
 def _prove(ledger: Ledger, receipt: Receipt, provider: Provider, part: Path, downloads: list, late: bool) -> None:
@@ -62,7 +63,7 @@ def _prove(ledger: Ledger, receipt: Receipt, provider: Provider, part: Path, dow
 
     An output without a byte and without a size is waited for as a file that is not there is.
     """
-    wrong = [download for download in downloads if download[1] != download[2]]
+    wrong = [one for one in downloads if one[1] != one[2]]
     if not wrong or _all_answered(ledger, receipt, provider, part):
         return
     for name, size, got, closed in wrong:

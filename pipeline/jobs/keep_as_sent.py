@@ -7,42 +7,23 @@ sent, with where the line is.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 import schemas
-from pipeline.base.files import BUFFER, Places
-from pipeline.batch import custom_id
-from pipeline.batch.made_from import Made, made, reading, source
+from pipeline.base.atomic_files import BUFFER
+from pipeline.base.lines import Places
+from pipeline.batch.made_from import Made, reading, source
 from pipeline.batch.prompt import Prompt
-from pipeline.batch.saved_prompts import Prompts
+from pipeline.batch.request_line import identity
 from pipeline.errors import DamagedError
-from pipeline.jobs.ledger import Ledger, Receipt, identity
+from pipeline.jobs.ledger import Ledger
+from pipeline.jobs.receipt import Receipt
 
 SHIFT = 48  # bits for a place in a file
 ALONE = {"text", "timed"}  # a prompt that sees no more of a file asks the same of another with its bytes
-
-
-def combining(request: Mapping[str, Any], prompts: Prompts) -> dict[str, Any]:
-    """The row of a request that combines answers to parts, which is in no index."""
-    name, prompt = request["custom_id"], prompts.of(request["custom_id"])
-    about = {"custom_id": name, "whole": custom_id.whole(name), "prompt": prompt.name or None, "part": None}
-    return {**about, "span": request.get("span"), "made": asdict(made(prompt, source=request["combines"]))}
-
-
-def as_before(prompt: Prompt, last: Mapping[str, str], ledger: Ledger) -> Prompt:
-    """The prompt, where nobody says a model, with the one that the run was sent to.
-
-    If that were several: with the `last` that was asked by this prompt, or by one that names none, else the newest.
-    """
-    begun = [receipt for receipt in ledger if receipt.begun and receipt.model]
-    own = [receipt.model for receipt in begun if receipt.prompt == prompt.name]
-    used = own or [receipt.model for receipt in begun if receipt.model in last.values()]
-    if "model" in prompt.given or not used or prompt.model in used:
-        return prompt
-    return replace(prompt, model=last[prompt.name] if last.get(prompt.name) in used else used[-1])
 
 
 @dataclass(frozen=True)

@@ -6,94 +6,18 @@ replaced whole before and after every remote effect, and never deleted.
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import orjson
-
-import schemas
-from pipeline.base.files import BUFFER, Places, sha256, write_json
+from pipeline.base.atomic_files import BUFFER, sha256, write_json
+from pipeline.base.lines import Places
 from pipeline.base.workspace import Workspace
 from pipeline.errors import DamagedError
-from pipeline.provider import ENDED, Shard
-
-VERSION = 2  # of a receipt; an older release says that it cannot read a newer one
-UNSTARTED = ("planned", "uploaded")
-MOST_LOST = 2  # starts of a shard, in its whole life, of which no job is known; more are for a person to say
-
-
-class Kind(NamedTuple):
-    """What all requests of a shard share: the model, and the name of the prompt ("" if it has none)."""
-
-    model: str
-    prompt: str = ""
-
-
-@dataclass(frozen=True)
-class Receipt:
-    """The fields of schemas/receipt.schema.json."""
-
-    shard: str
-    provider: str
-    requests: int
-    bytes: int
-    sha256: str
-    model: str = ""  # "" in a receipt of an older version
-    prompt: str = ""
-    state: str = "planned"
-    handle: dict[str, Any] | None = None
-    known: list[str] = field(default_factory=list)
-    intent: float | None = None
-    doubtful: bool = False
-    lost: int = 0
-    ref: dict[str, Any] | None = None
-    raw: str | None = None
-    done: int | None = None
-    error: str | None = None
-    ended: float | None = None
-    output: dict[str, Any] | None = None
-    tokens: dict[str, int] | None = None
-    usage: dict[str, Any] | None = None
-    duplicates: list[str] = field(default_factory=list)
-    updated: str = ""
-    version: int = VERSION
-
-    @property
-    def kind(self) -> Kind:
-        return Kind(self.model, self.prompt)
-
-    @property
-    def number(self) -> int:
-        return int(self.shard.partition("-")[0])
-
-    @property
-    def unstarted(self) -> bool:
-        """No job of it is known, and none is being looked for. Nothing was paid, unless a start was `lost`."""
-        return self.state in UNSTARTED
-
-    @property
-    def begun(self) -> bool:
-        """A start of it was sent: it may be paid."""
-        return not self.unstarted or self.lost > 0
-
-    @property
-    def doubted(self) -> bool:
-        """So many starts were lost that only a person can say that there is to be another."""
-        return self.unstarted and self.lost >= MOST_LOST
-
-    @property
-    def dropped(self) -> bool:
-        """Cancelled before it was started: it never counts."""
-        return self.state == "cancelled" and self.ref is None
-
-    @property
-    def settled(self) -> bool:
-        """Nothing more will come: dropped, or ended with its output stored."""
-        return self.dropped or (self.state in ENDED and self.output is not None)
+from pipeline.jobs.receipt import VERSION, Receipt, _read
+from pipeline.provider import Shard
 
 
 class Ledger:
@@ -152,28 +76,3 @@ class Ledger:
         with path.open("rb", buffering=BUFFER) as stream:
             for line in stream:
                 yield line.rstrip(b"\n")
-
-
-def identity(line: bytes) -> bytes:
-    """What a request is known by: 16 bytes of the hash of its line."""
-    return hashlib.sha256(line).digest()[:16]
-
-
-def _lost(record: dict[str, Any]) -> int:
-    """Of an older version, which did not count: it looked for the job, started once more, and then gave up."""
-    if record.get("ref") or not (record.get("doubtful") or record["state"] == "starting"):
-        return 0
-    return MOST_LOST if record["state"] in UNSTARTED else 1
-
-
-def _read(path: Path) -> Receipt:
-    try:
-        record = orjson.loads(path.read_bytes())
-    except ValueError as error:
-        raise DamagedError(f"{path}: not JSON: {error}; restore the file") from None
-    if isinstance(record, dict) and record.get("version", 1) not in range(1, VERSION + 1):
-        raise DamagedError(f"{path}: written by a newer version; upgrade transcript-batch")
-    if why := next(schemas.faults("receipt", record), None):
-        raise DamagedError(f"{path}: {why}; restore the file")
-    record.setdefault("lost", _lost(record))
-    return Receipt(**record)

@@ -10,14 +10,14 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from pipeline.base.files import escape
+from pipeline.base.lines import escape
 from pipeline.batch import made_from
-from pipeline.batch.context_window import Window
+from pipeline.batch.fit_window import Window
 from pipeline.batch.made_from import Made
 from pipeline.jobs.keep_as_sent import Kept
 from pipeline.jobs.ledger import Ledger
+from pipeline.results.result_row import Rows
 from pipeline.results.round_requests import Said, combining
-from pipeline.results.row import Rows
 
 Request = dict[str, Any]
 Row = dict[str, Any]

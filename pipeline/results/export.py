@@ -9,8 +9,9 @@ from typing import Any
 
 import orjson
 
-from pipeline.base.files import atomic
-from pipeline.base.records import Faults, records
+from pipeline.base.atomic_files import atomic
+from pipeline.base.faults import Faults
+from pipeline.base.records import records
 from pipeline.base.workspace import Workspace
 from pipeline.errors import IncompleteError
 

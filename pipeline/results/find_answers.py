@@ -4,55 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from typing import Any, BinaryIO
+from typing import Any
 
-from pipeline.base.records import Faults
-from pipeline.base.workspace import Workspace
-from pipeline.batch.saved_prompts import load
-from pipeline.errors import DamagedError
-from pipeline.jobs import shards
-from pipeline.jobs.ledger import Kind, Ledger, Receipt, identity
+from pipeline.base.faults import Faults
+from pipeline.batch.request_kind import Kind
+from pipeline.batch.request_line import asking, identity
+from pipeline.jobs.ledger import Ledger
+from pipeline.jobs.outputs import Read, Reader, _open
+from pipeline.jobs.receipt import Receipt
+from pipeline.jobs.sent_line import line_of
 from pipeline.provider import Provider, Result
 
 SHIFT = 48  # bits for a place in an output file
-
-Read = Callable[[bytes], Result]
-
-
-class Reader:
-    """Decodes lines of output; where a prompt asks for structured answers, checked and parsed."""
-
-    def __init__(self, ws: Workspace, provider: Provider) -> None:
-        self._prompts, self._decode = load(ws), provider.decode
-
-    def of(self, name: str) -> Read:
-        """For answers to the prompt of that name, which a batch may not have any more."""
-        prompt = self._prompts.named(name)
-        if prompt is None or prompt.answer is None:
-            return self._decode
-        return lambda line: prompt.answer.checked(self._decode(line))
-
-
-def decoded(ledger: Ledger, receipt: Receipt, read: Read) -> Iterator[Result]:
-    """Each line of a shard's output."""
-    with ExitStack() as stack:
-        for line in _open(ledger, receipt, stack) or ():
-            if line.strip():
-                yield read(line)
-
-
-def answered(ledger: Ledger, receipt: Receipt, reader: Reader) -> tuple[set[str], set[str]]:
-    """The custom_ids of a shard that have a valid answer, and of those that have one which is not."""
-    valid, invalid = set(), set()
-    for result in decoded(ledger, receipt, reader.of(receipt.prompt)):
-        if result.custom_id and (result.ok or result.outcome == "invalid"):
-            (valid if result.ok else invalid).add(result.custom_id)
-    return valid, invalid
-
-
-def asking(provider: Provider, line: bytes, model: str) -> bytes:
-    """What requests are known by that ask the same: a hash of the line without its id, and of the model."""
-    return identity(model.encode() + b"\n" + provider.content(line))
 
 
 class Answers:
@@ -70,7 +33,7 @@ class Answers:
 
     def line(self, request: dict[str, Any]) -> bytes:
         """The line of a request of the batch."""
-        return shards.line(self._ledger, self._provider, request)
+        return line_of(self._ledger, self._provider, request)
 
     def find(self, line: bytes, kind: Kind) -> tuple[Receipt, Result | None] | None:
         """The receipt that has the request, and its result if an output has one; None if it was never sent."""
@@ -152,12 +115,3 @@ def _scan(
         say(fault)
     if odd.count > len(odd.shown):
         say(f"{path}: and {odd.count - len(odd.shown):,} more such lines")
-
-
-def _open(ledger: Ledger, receipt: Receipt, stack: ExitStack) -> BinaryIO | None:
-    if receipt.output is None:
-        return None
-    path = ledger.output(receipt)
-    if not path.exists() or path.stat().st_size != receipt.output["bytes"]:
-        raise DamagedError(f"{path} is missing or not what was downloaded; restore the file")
-    return stack.enter_context(path.open("rb"))

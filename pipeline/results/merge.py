@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from itertools import groupby
 from typing import Any
@@ -11,19 +11,17 @@ from typing import Any
 import orjson
 
 import schemas
-from pipeline.base.files import BUFFER, atomic
-from pipeline.base.records import Faults, records
+from pipeline.base.atomic_files import atomic
 from pipeline.base.workspace import Workspace
+from pipeline.batch.request_index import indexed
 from pipeline.batch.saved_prompts import load
 from pipeline.errors import DamagedError
 from pipeline.jobs.ledger import Ledger
-from pipeline.money.cost import Tariff
+from pipeline.money.tariff import Tariff
 from pipeline.provider import Provider
 from pipeline.results.combine_parts import Combiner
 from pipeline.results.find_answers import Answers
-from pipeline.results.row import Rows, refused
-
-Carried = dict[str, Any]  # a row of index.jsonl
+from pipeline.results.result_row import Rows, refused
 
 
 def merge(
@@ -58,27 +56,3 @@ def _count(counts: Counter[str], row: dict[str, Any]) -> None:
         one["outcome"] == "ok" and one["finish_reason"] == "length" for one in (row, *(row["parts"] or ()))
     )
     counts["refused"] += refused(row)
-
-
-def indexed(ws: Workspace) -> Iterator[tuple[dict[str, Any], Carried]]:
-    """Each request of the batch, and what its result carries over from the transcript."""
-    faults = Faults()
-    advice = "run `make -B batch`"
-    if not ws.index.exists():
-        raise DamagedError(f"{ws.index} is missing; {advice}")
-    with ws.index.open("rb", buffering=BUFFER) as index:
-        for _, request in records(ws.batch, "request", faults):
-            carried = _row(index.readline())
-            if carried.get("custom_id") != request["custom_id"]:
-                raise DamagedError(f"{ws.index} does not belong to {ws.batch}; {advice}")
-            yield request, carried
-    faults.check(advice)
-
-
-def _row(line: bytes) -> Carried:
-    """A row of the index; {} for what is none."""
-    try:
-        row = orjson.loads(line)
-    except ValueError:
-        return {}
-    return row if isinstance(row, dict) else {}

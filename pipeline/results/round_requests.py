@@ -8,8 +8,8 @@ from itertools import count
 from typing import Any
 
 from pipeline.base.humanize import span
-from pipeline.batch.context_window import HEAD, Shares, Window
 from pipeline.batch.custom_id import custom_id
+from pipeline.batch.fit_window import HEAD, Shares, Window
 from pipeline.batch.prompt import Prompt
 
 

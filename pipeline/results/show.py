@@ -5,8 +5,9 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
+from pipeline.base.faults import Faults
 from pipeline.base.humanize import many
-from pipeline.base.records import Faults, records
+from pipeline.base.records import records
 from pipeline.base.workspace import Workspace
 from pipeline.errors import IncompleteError, clean
 

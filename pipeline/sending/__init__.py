@@ -1,4 +1,4 @@
-"""The batch in, started jobs out: what is pending, cut, allowed and started; or what that would cost.
+"""The batch in, started jobs out: what is pending, cut and allowed; and what it would cost, or answers at once.
 
-The one room that decides to pay. Imports `results`, `jobs`, `batch`, `money`, `base`.
+The one room that decides to pay. Imports `results`, `jobs`, `batch`, `money` and `base`.
 """

@@ -1,49 +1,21 @@
-"""Whether a shard may be started now: what the service takes at one time, and what may be spent."""
+"""What may be spent: BUDGET."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Container
 
 from pipeline.base.humanize import dollars, many
 from pipeline.errors import SpendError
-from pipeline.jobs.bill import Lessons, committed, expected
-from pipeline.jobs.ledger import Ledger, Receipt
-from pipeline.money.cost import Tariff
-from pipeline.provider import Limits, Provider
+from pipeline.jobs.calibration import Lessons
+from pipeline.jobs.cost_so_far import committed, expected
+from pipeline.jobs.ledger import Ledger
+from pipeline.jobs.receipt import Receipt
+from pipeline.jobs.start_context import Starter
+from pipeline.money.tariff import Tariff
+from pipeline.sending.cost_of_later_rounds import ahead
+from pipeline.sending.submit_options import Asked, Bounds
 
 HOW = "raise BUDGET, lower MAX_TOKENS, or try SAMPLE=5 first"
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """BUDGET in US dollars; QUEUE_TOKENS and QUEUE_JOBS, an account's own quotas. None: not given."""
-
-    budget: float | None = None
-    queue_tokens: int | None = None
-    queue_jobs: int | None = None
-
-    def limits(self, provider: Provider, model: str) -> Limits:
-        """The provider's limits, with the account's own quotas in place of the published ones."""
-        limits = provider.limits(model)
-        return replace(
-            limits,
-            max_enqueued_tokens=self.queue_tokens or limits.max_enqueued_tokens,
-            max_jobs=self.queue_jobs or limits.max_jobs,
-        )
-
-
-def queue(ledger: Ledger, receipt: Receipt, limits: Limits, tariff: Tariff) -> str:
-    """Why the service would not take this shard beside those that run; "" if it would."""
-    running = [other for other in ledger if not (other.unstarted or other.ended or other.settled)]
-    if limits.max_jobs and len(running) >= limits.max_jobs:
-        return f"{many(len(running), 'job')} of {limits.max_jobs:,} run"
-    if not limits.max_enqueued_tokens or not running:
-        return ""
-    waiting = [other for other in running if other.model == receipt.model]
-    there = sum(expected(other, tariff).input_most for other in waiting)
-    if there + expected(receipt, tariff).input_most > limits.max_enqueued_tokens:
-        return f"{there:,} of {limits.max_enqueued_tokens:,} tokens of {receipt.model} wait there"
-    return ""
 
 
 def afford(
@@ -72,3 +44,26 @@ def afford(
         raise SpendError(
             f"BUDGET={bounds.budget:g}: {dollars(so_far)} so far, and {more}, which were not sent; {HOW}"
         )
+
+
+def approve(
+    starter: Starter,
+    kept: list[Receipt],
+    planned: list[Receipt],
+    tariff: Tariff,
+    asked: Asked,
+    sampled: Container[str] | None,
+) -> None:
+    """What is new must fit into the budget with what waits and what comes later, or nothing of it is kept."""
+    ledger = starter.ledger
+    if not planned or asked.bounds.budget is None:
+        return
+    later = ahead(ledger.ws, starter.provider, tariff, ledger, sampled)
+    able = [receipt for receipt in kept + planned if asked.replace or not receipt.doubted]
+    try:
+        afford(ledger, able, tariff, asked.bounds, later.cost_most)
+    except SpendError:
+        for receipt in planned:
+            ledger.save(receipt, state="cancelled")
+            ledger.shard(receipt).path.unlink()
+        raise

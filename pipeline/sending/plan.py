@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from operator import itemgetter
 
 from pipeline.base.workspace import Workspace
 from pipeline.batch.context_window import size
-from pipeline.jobs import shards
-from pipeline.jobs.bill import committed, exactly
-from pipeline.jobs.ledger import Kind, Ledger, Receipt
-from pipeline.jobs.shards import Counted
-from pipeline.money.cost import Calibration, Estimate, Tariff, calibration, estimate
+from pipeline.batch.request_kind import Kind
+from pipeline.jobs.calibration import calibration
+from pipeline.jobs.cost_so_far import committed, exactly
+from pipeline.jobs.ledger import Ledger
+from pipeline.jobs.receipt import Receipt
+from pipeline.jobs.shard_limits import Cutter, level
+from pipeline.jobs.token_counts import NONE, Counted, tally
+from pipeline.money.estimate import Calibration, Estimate, estimate
+from pipeline.money.tariff import Tariff
 from pipeline.money.tokens import Tokenizer, tokenizer
 from pipeline.provider import Limits, Price, Provider
-from pipeline.sending.cut import by_kind, counted
-from pipeline.sending.later_rounds import ahead
-from pipeline.sending.pending import Survey, approved, key, survey
-from pipeline.sending.submit import Asked
+from pipeline.sending.cost_of_later_rounds import ahead
+from pipeline.sending.count_tokens import counted
+from pipeline.sending.find_pending import survey
+from pipeline.sending.pending import Pending
+from pipeline.sending.same_question import key
+from pipeline.sending.submit_options import Asked
+from pipeline.sending.unstarted_shards import approved, unstarted
 
 NAMED = 5
 
@@ -38,7 +45,7 @@ class Part:
     learned: Calibration
     requests: int = 0
     shards: int = 0
-    tokens: dict[str, int] = field(default_factory=lambda: shards.NONE)
+    tokens: dict[str, int] = field(default_factory=lambda: NONE)
     longest: tuple[str, int] | None = None
     shortest: tuple[str, int] | None = None
     too_long: int = 0
@@ -47,7 +54,7 @@ class Part:
     def add(self, name: str, one: Counted, window: int | None) -> None:
         """One request more."""
         self.requests += 1
-        self.tokens = shards.tally(self.tokens, one.line, one.prompt, one.answer)
+        self.tokens = tally(self.tokens, one.line, one.prompt, one.answer)
         pairs = [(name, one.prompt), *([self.longest, self.shortest] if self.longest else [])]
         self.longest, self.shortest = max(pairs, key=itemgetter(1)), min(pairs, key=itemgetter(1))
         if window and one.most + one.answer > window:
@@ -68,7 +75,7 @@ class Plan:
     have no job.
     """
 
-    found: Survey
+    found: Pending
     parts: list[Part]
     retry: list[Part]
     replace: list[Part]
@@ -82,22 +89,22 @@ class Plan:
 
 def plan(ws: Workspace, provider: Provider, asked: Asked, tariff: Tariff, context: int | None = None) -> Plan:
     """The plan of a batch. Raises InputError where `submit` would; needs no key and no network."""
-    ledger, how = Ledger(ws), {"each": asked.each, "sample": asked.sample}
-    found = survey(ledger, provider, retry=asked.retry, **how)
-    approved(ledger, provider, found, retry=asked.retry, **how)
+    ledger = Ledger(ws)
     ended = any(receipt.settled for receipt in ledger)
-    again = survey(ledger, provider, retry=True, **how) if ended and not asked.retry else found
+    found, again = survey(ledger, provider, asked, again=ended or bool(unstarted(ledger)))
+    approved(ledger, found, again, key(provider, asked.each))
+    again = again if ended else found
     changed = {} if asked.replace else found.changed
 
-    def parts(pending: Mapping[bytes, Kind], keys: Iterable[bytes]) -> list[Part]:
-        kinds = by_kind(pending, keys)
+    def parts(pending: Pending, keys: Iterable[bytes]) -> list[Part]:
+        kinds = pending.by_kind(keys)
         return [_part(ledger, provider, kind, kinds[kind], asked, tariff, context) for kind in kinds]
 
     return Plan(
         found,
-        parts(found.pending, found.pending.keys() - changed.keys()),
-        parts(again.pending, again.pending.keys() - found.pending.keys()),
-        parts(found.pending, changed),
+        parts(found, found.places.keys() - changed.keys()),
+        parts(again, again.places.keys() - found.places.keys()),
+        parts(found, changed),
         ahead(ws, provider, tariff, ledger, found.sampled),
         sum(receipt.requests for receipt in ledger if not receipt.unstarted),
         committed(list(ledger), tariff),
@@ -111,17 +118,17 @@ def _part(
     ledger: Ledger,
     provider: Provider,
     kind: Kind,
-    keys: set[bytes],
+    places: list[int],
     asked: Asked,
     tariff: Tariff,
     context: int | None,
 ) -> Part:
-    """The requests of these keys, counted; as many shards as `submit` would cut, were there none yet."""
+    """The requests at these places, counted; as many shards as `submit` would cut, were there none yet."""
     model = kind.model
     limits, window = asked.bounds.limits(provider, model), size(provider, model, context)
     part = Part(*kind, tariff.price(model), limits, tokenizer(model), calibration(ledger, kind))
-    cutter = shards.Cutter(shards.level(limits, len(keys), provider.name))
-    for one in counted(ledger, provider, model, keys, key(provider, asked.each)):
+    cutter = Cutter(level(limits, len(places), provider.name))
+    for one in counted(ledger, provider, model, places):
         part.add(provider.custom_id(one.line), one, window)
         part.shards = cutter.number(one) + 1
     return part

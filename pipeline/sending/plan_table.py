@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
-from typing import Any
 
 from pipeline.base.humanize import dollars, many
-from pipeline.money.cost import GUESS, Estimate, known
+from pipeline.money.estimate import GUESS, Estimate
+from pipeline.money.tariff import known
 from pipeline.sending.plan import Part, Plan
 
 UNKNOWN = "not known; PRICE_IN and PRICE_OUT give it, in dollars for a million tokens"
@@ -142,28 +141,3 @@ def _next(plan: Plan, pending: int, over: bool) -> str:
     if pending:
         return f"`{goal}` sends these"
     return "`make results` collects what is to be combined" if plan.later.requests else "nothing to send"
-
-
-def facts(plan: Plan) -> dict[str, Any]:
-    """The same as an object; money in US dollars, null where it is not known."""
-    found = plan.found
-    return {
-        "requests": found.total,
-        "pending": sum(part.requests for part in plan.parts),
-        "shared": found.shared,
-        "outside_sample": found.unsent,
-        "changed": len(found.changed),
-        "estimate": asdict(_total(plan.parts)),
-        "later": asdict(plan.later),
-        "parts": [_fact(part) for part in plan.parts],
-        "retry": asdict(_total(plan.retry)),
-        "replace": asdict(_total(plan.replace)),
-        "started": plan.started,
-        "lost": sum(receipt.requests for receipt in plan.begun),
-        "spent_at_most": plan.spent,
-        "budget": plan.asked.bounds.budget,
-    }
-
-
-def _fact(part: Part) -> dict[str, Any]:
-    return {**asdict(part), "estimate": asdict(part.estimate)}

@@ -12,20 +12,22 @@ from typing import Any
 
 import orjson
 
-from pipeline.base.files import append
+from pipeline.base.atomic_files import append
 from pipeline.base.humanize import dollars, many
 from pipeline.base.workspace import Workspace
 from pipeline.batch.custom_id import transcript
+from pipeline.batch.request_index import indexed
+from pipeline.batch.request_line import asking
 from pipeline.batch.saved_prompts import Prompts, load
 from pipeline.errors import InputError, ProviderError, Rejected, SpendError, clean
-from pipeline.jobs import shards
 from pipeline.jobs.ledger import Ledger
-from pipeline.money.cost import Calibration, Tariff, full, upper, used
+from pipeline.jobs.sent_line import line_of
+from pipeline.money.cost import full, used
+from pipeline.money.estimate import Calibration, upper
+from pipeline.money.tariff import Tariff
 from pipeline.money.tokens import count, tokenizer
 from pipeline.provider import Price, Provider, Result
-from pipeline.results.find_answers import asking
-from pipeline.results.merge import indexed
-from pipeline.sending.pending import spread
+from pipeline.sending.sample import spread
 
 Request = dict[str, Any]
 
@@ -92,7 +94,7 @@ def trial(
     """Ask what was not tried before, one after the other. Raises SpendError before the first is sent."""
     kept, prompts = _kept(ws, provider), load(ws)
     ledger = Ledger(ws)
-    lines = [shards.line(ledger, provider, request) for request, _ in pairs]
+    lines = [line_of(ledger, provider, request) for request, _ in pairs]
     keys = [asking(provider, line, r["body"]["model"]).hex() for (r, _), line in zip(pairs, lines, strict=True)]
     fresh = [request for (request, _), key in zip(pairs, keys, strict=True) if key not in kept]
     _afford(most(fresh, tariff), budget)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from pipeline.base.files import lock
+from pipeline.base.lock import lock
 from pipeline.batch.saved_prompts import load
 from pipeline.errors import Busy, DoubtError, UnfinishedError
 from pipeline.jobs.ledger import Ledger
-from pipeline.results.wait import Watch
-from pipeline.sending.submit import Asked, submit
+from pipeline.jobs.wait import Watch
+from pipeline.results.collect import collect
+from pipeline.sending.submit import submit
+from pipeline.sending.submit_options import Asked
 
 
 def sendall(watch: Watch, asked: Asked, *, wait: bool = False, new_jobs: bool = True) -> dict[str, Any]:
@@ -45,7 +47,7 @@ def _next_round(watch: Watch) -> bool:
     """Whether the answers that came, once all are there, are to be combined by requests that are not sent yet."""
     if not any(prompt.long == "split" for prompt in load(watch.ws)):
         return False
-    combining = watch.results(wait=True)["combining"]
+    combining = collect(watch, wait=True)["combining"]
     watch.ws.results.unlink()  # `make results` writes it again, and tells what came
     return combining > 0
 

@@ -25,12 +25,14 @@ import orjson
 import pytest
 
 from pipeline.base.workspace import Workspace
-from pipeline.batch.build import batch
+from pipeline.batch.build_requests import batch
 from pipeline.batch.prompt import Prompt
 from pipeline.errors import Ambiguous, Busy, PipelineError, Rejected, SpendError, UnfinishedError
+from pipeline.jobs.keep_as_sent import Kept
 from pipeline.jobs.ledger import Ledger
+from pipeline.jobs.wait import Watch
 from pipeline.provider import Provider
-from pipeline.results.wait import Watch
+from pipeline.results.collect import collect
 from pipeline.sending.submit import submit
 from pipeline.testkit.crash import FakeTime, Killed, Mortal, Steps, asking, dying_disk
 from pipeline.transcripts.ingest import ingest
@@ -335,7 +337,8 @@ class Run:
         talks = [{"id": name, "text": words.format(name)} for name in ids]
         path.write_bytes(b"".join(orjson.dumps(talk) + b"\n" for talk in talks))
         ingest(self.ws, [path], say=self.said.append)
-        batch(self.ws, self.service.provider(), [self._prompt(**prompt)], say=self.said.append)
+        before = Kept(Ledger(self.ws))
+        batch(self.ws, self.service.provider(), [self._prompt(**prompt)], before, say=self.said.append)
 
     def send(self, provider: Any = None, **how: bool) -> None:
         submit(
@@ -354,7 +357,7 @@ class Run:
 
     def collect(self, provider: Any = None) -> dict[str, str]:
         """The outcome of each id."""
-        Watch(self.ws, provider or self.service.provider(), self.time.clock, self.said.append).results(wait=True)
+        collect(Watch(self.ws, provider or self.service.provider(), self.time.clock, self.said.append), wait=True)
         return {name: row["outcome"] for name, row in self.rows().items()}
 
     def dying(self, at: int, monkeypatch: Any, what: Any) -> bool:

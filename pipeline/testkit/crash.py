@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
 
-from pipeline.base import files
+from pipeline.base import atomic_files
 from pipeline.base.clock import Clock
 from pipeline.provider import Download, Provider
-from pipeline.sending.submit import Asked
+from pipeline.sending.submit_options import Asked
 
 
 class Killed(BaseException):
@@ -47,14 +47,14 @@ class FakeTime:
 
 def dying_disk(monkeypatch: Any, step: Steps) -> None:
     """Every durable rename becomes two points at which the process can die."""
-    publish = files.publish
+    publish = atomic_files.publish
 
     def watched(part: Any, path: Any) -> None:
         step()
         publish(part, path)
         step()
 
-    monkeypatch.setattr("pipeline.base.files.publish", watched)
+    monkeypatch.setattr("pipeline.base.atomic_files.publish", watched)
     monkeypatch.setattr("pipeline.jobs.shards.publish", watched)
 
 

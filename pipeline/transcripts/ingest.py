@@ -14,10 +14,11 @@ from pathlib import Path
 
 import orjson
 
-from pipeline.base.files import atomic, escape
+from pipeline.base.atomic_files import atomic
+from pipeline.base.duplicate_ids import Ids
+from pipeline.base.faults import Faults
+from pipeline.base.lines import escape
 from pipeline.base.processes import ordered
-from pipeline.base.records import Faults
-from pipeline.base.seen_ids import Ids
 from pipeline.base.warning_limit import Notices
 from pipeline.base.workspace import Workspace
 from pipeline.errors import clean

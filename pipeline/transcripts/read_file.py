@@ -11,13 +11,13 @@ import orjson
 
 import schemas
 from pipeline.base.humanize import elapsed, many
-from pipeline.transcripts import formats, json_file, json_lines, quality
+from pipeline.transcripts import choose_reader, json_file, json_lines, quality
 from pipeline.transcripts.encoding import decode
 from pipeline.transcripts.find_files import suffix
 from pipeline.transcripts.outcome import Outcome
 from pipeline.transcripts.readers.captions import matches as is_captions
 from pipeline.transcripts.readers.reading import Reading, Unreadable
-from pipeline.transcripts.record import record
+from pipeline.transcripts.transcript_record import record
 from pipeline.transcripts.unpack import content, opened
 
 LINES = (".jsonl", ".ndjson")
@@ -53,17 +53,17 @@ def streams(path: str) -> bool:
 
 
 def _whole(data: bytes, path: str, name: str, encoding: str) -> Iterator[Outcome]:
-    formats.refuse(data)
+    choose_reader.refuse(data)
     source = {"path": path, "encoding": None, "sha256": hashlib.sha256(data).hexdigest()}
     source |= {"given": True} if encoding else {}  # another ENCODING makes another text of the same bytes
-    if formats.zipped(data):
+    if choose_reader.zipped(data):
         from pipeline.transcripts.readers import word_document
 
         yield _outcome(word_document.read(data), path, name, source, "")
         return
     text, source["encoding"], warning = decode(data, encoding)
     if not json_file.matches(text):
-        yield _outcome(formats.read(text), path, name, source, warning)
+        yield _outcome(choose_reader.read(text), path, name, source, warning)
     elif json_file.lines(text):
         yield from json_lines.read(io.BytesIO(text.encode("utf-8", "replace")), path)
     elif (records := json_file.records(value := json_file.parse(text), name)) is None:

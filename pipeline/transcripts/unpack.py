@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from pipeline.base.files import BUFFER, MAX_LINE
+from pipeline.base.atomic_files import BUFFER
+from pipeline.base.lines import MAX_LINE
 from pipeline.transcripts.readers.reading import Unreadable
 
 CHUNK = 1 << 16  # bytes; most files are shorter

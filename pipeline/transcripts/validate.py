@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline.base.duplicate_ids import Ids
+from pipeline.base.faults import Faults
 from pipeline.base.humanize import many
-from pipeline.base.records import Faults, records
-from pipeline.base.seen_ids import Ids
+from pipeline.base.records import records
 from pipeline.errors import InputError
 from pipeline.transcripts.ingest import Seen, outcomes
 

@@ -19,9 +19,9 @@ import orjson
 from pipeline.errors import Unencodable
 from pipeline.hookspecs import hookimpl
 from pipeline.provider import Limits, Provider, Shard
+from providers.job_folders.job import Job, wake
+from providers.job_folders.provider import FolderProvider
 from providers.live import server
-from providers.machine.job import Job, wake
-from providers.machine.provider import FolderProvider
 from providers.wire import openai_chat
 from providers.wire.http_client import AT_ONCE
 

@@ -18,10 +18,10 @@ from contextlib import contextmanager
 import orjson
 
 from pipeline.errors import clean
+from providers.job_folders.job import Job, append
 from providers.live import server
 from providers.live.ask import Asker
 from providers.live.pace import STEP, Pace
-from providers.machine.job import Job, append
 
 Sleep = Callable[[float], None]
 

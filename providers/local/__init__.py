@@ -15,9 +15,9 @@ import orjson
 from pipeline.errors import Rejected, Unencodable
 from pipeline.hookspecs import hookimpl
 from pipeline.provider import Limits, Price, Provider
+from providers.job_folders.job import Job, wake
+from providers.job_folders.provider import FREE, FolderProvider
 from providers.local import model, worker
-from providers.machine.job import Job, wake
-from providers.machine.provider import FREE, FolderProvider
 from providers.wire import openai_chat
 
 FIELDS = {

@@ -15,8 +15,8 @@ from typing import Any
 import orjson
 
 from pipeline.errors import clean
+from providers.job_folders.job import Job, append
 from providers.local import model
-from providers.machine.job import Job, append
 
 MOST_TRIES = 3  # a request on which so many workers died is given up
 

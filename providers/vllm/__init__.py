@@ -16,8 +16,8 @@ from typing import Any
 
 from pipeline.hookspecs import hookimpl
 from pipeline.provider import Limits, Price, Provider, Shard, Status
-from providers.machine.job import Job
-from providers.machine.provider import FREE, FolderProvider, existing
+from providers.job_folders.job import Job
+from providers.job_folders.provider import FREE, FolderProvider, existing
 from providers.vllm import command, process
 from providers.vllm.part import Part
 from providers.wire import openai_chat

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from providers.machine.job import BLOCK, Job
+from providers.job_folders.job import BLOCK, Job
 from providers.wire import openai_chat
 
 

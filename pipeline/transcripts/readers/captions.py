@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from functools import cache
 
-from pipeline.transcripts.readers import rolling, speakers
+from pipeline.transcripts.readers import rolling_captions, speaker_names
 from pipeline.transcripts.readers.cues import Cue, cues, found
 from pipeline.transcripts.readers.html_entities import decoded
 from pipeline.transcripts.readers.reading import Piece, Reading, Segment, spoken
@@ -37,8 +37,8 @@ def read(text: str) -> Reading:
     if vtt and (language := LANGUAGE.search(text, 0, 10_000)):
         reading.fields["language"] = language[1]
     shown = cues(text, vtt)
-    if rolling.marked(text) or rolling.evident(shown, plain):
-        once, folded = rolling.fold(shown, plain)
+    if rolling_captions.marked(text) or rolling_captions.evident(shown, plain):
+        once, folded = rolling_captions.fold(shown, plain)
         if folded > 1:  # a single line said twice does not roll
             reading.segments, reading.folded = once, folded
             return reading
@@ -47,7 +47,7 @@ def read(text: str) -> Reading:
         return reading
     if any(mark in text for mark in "<{[&"):
         shown = [(start, end, plain(payload)) for start, end, payload in shown]
-    reading.segments = speakers.named(shown)
+    reading.segments = speaker_names.named(shown)
     return reading
 
 

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-from pipeline.transcripts.readers.speakers import is_name
+from pipeline.transcripts.readers.speaker_names import is_name
 from pipeline.transcripts.readers.text_lines import NAMED, TIME, Line, parse
 from pipeline.transcripts.readers.timestamps import seconds
 

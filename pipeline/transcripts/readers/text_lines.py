@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from pipeline.transcripts.readers.speakers import NAME, is_name
+from pipeline.transcripts.readers.speaker_names import NAME, is_name
 
 TIME = r"\d{1,3}(?::\d{2}){1,3}(?:[.,]\d{1,3})?"
 HOURS = r"\d{1,3}(?::\d{2}){2,3}(?:[.,]\d{1,3})?"  # of three fields: hardly ever said

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.transcripts.readers import speakers
+from pipeline.transcripts.readers import speaker_names
 from pipeline.transcripts.readers.reading import Reading, Unreadable
 
 COLUMNS = {"start", "end", "text"}
@@ -31,4 +31,6 @@ def read(text: str) -> Reading:
             rows[-1][2].append(line)
         elif line.strip():
             raise Unreadable(f"line {number}: not `start<tab>end<tab>text` with times in milliseconds")
-    return Reading("whisper tsv", speakers.named([(start, end, "\n".join(words)) for start, end, words in rows]))
+    return Reading(
+        "whisper tsv", speaker_names.named([(start, end, "\n".join(words)) for start, end, words in rows])
+    )

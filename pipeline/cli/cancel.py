@@ -1,0 +1,24 @@
+"""The command `cancel`."""
+
+from __future__ import annotations
+
+import click
+
+from pipeline.base.humanize import many
+from pipeline.cli.command import command
+from pipeline.cli.given import Given
+from pipeline.cli.main import say
+
+
+@command("cancel", "RUN PROVIDER SETTLE")
+def cancel(given: Given) -> None:
+    """End all running jobs early; finished rows stay paid and are still fetched."""
+    from pipeline.base.lock import lock
+    from pipeline.jobs.cancel import cancel
+
+    plugin = given.plugin
+    with lock(given.ws.lock, "cancel"):
+        starter = given.starter()
+        count = cancel(starter.ledger, plugin, starter, say)
+    asked = f"asked {many(count, 'job')} to end; `make results` fetches what they finished"
+    click.echo(asked if count else "no job runs")

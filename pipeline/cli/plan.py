@@ -1,0 +1,25 @@
+"""The command `plan`."""
+
+from __future__ import annotations
+
+import click
+import orjson
+
+from pipeline.cli.command import command
+from pipeline.cli.given import Given
+
+SENDING = "RETRY REPLACE EACH SAMPLE BUDGET QUEUE_TOKENS QUEUE_JOBS PRICE_IN PRICE_OUT"
+
+
+@command("plan", f"RUN PROVIDER {SENDING} CONTEXT JSON", JSON="For programs: one JSON object.")
+def plan(given: Given) -> None:
+    """Say what `submit` would send, and what that costs (free: no key, no network, writes nothing)."""
+    from pipeline.sending.plan import plan
+    from pipeline.sending.plan_json import facts
+    from pipeline.sending.plan_table import table
+
+    made = plan(given.ws, given.plugin, given.asked, given.tariff, given.CONTEXT)
+    if given.JSON:
+        click.echo(orjson.dumps(facts(made), option=orjson.OPT_INDENT_2))
+    for line in () if given.JSON else table(made):
+        click.echo(line)

@@ -1,0 +1,69 @@
+"""The command `results`."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterator
+
+import click
+
+from pipeline.base.humanize import many
+from pipeline.cli.check_complete import AGAIN, check_complete
+from pipeline.cli.command import command
+from pipeline.cli.given import Given
+
+
+@command(
+    "results", "RUN PROVIDER SETTLE PRICE_IN PRICE_OUT WAIT POLL STRICT", WAIT="Poll until every job has ended."
+)
+def results(given: Given) -> None:
+    """Collect the output of the jobs, one line per request (free)."""
+    from pipeline.cli.progress import Progress
+    from pipeline.results.collect import collect
+
+    progress = Progress(live=given.WAIT and sys.stderr.isatty())
+    show = {"show": progress.show} if given.WAIT else {}
+    try:
+        counts = collect(given.watch(say=progress.news, **show), given.WAIT)
+    finally:
+        progress.end()
+    click.echo("\n".join(_said(given, counts)))
+    if given.STRICT:
+        check_complete(counts, _rounds(counts))
+
+
+def _said(given: Given, counts: Counter[str]) -> Iterator[str]:
+    """What came, what it cost, what is odd, and what to do next."""
+    from pipeline.jobs.cost_words import costs
+    from pipeline.jobs.count_outcomes import total
+    from pipeline.jobs.ledger import Ledger
+
+    yield total(counts)
+    for label, words in costs(Ledger(given.ws), given.tariff):
+        yield f"{label}: {words}" if label else f"      {words}"
+    yield from filter(None, (given.plugin.caveat, *_odd(counts), _rounds(counts) or _again(counts)))
+
+
+def _odd(counts: Counter[str]) -> Iterator[str]:
+    """What is counted beside the outcomes, and worth a look."""
+    if counts["cut"]:
+        yield f"cut at max_tokens (finish_reason length): {many(counts['cut'], 'answer')}"
+    if counts["refused"]:
+        yield f"refused by the model or a filter: {many(counts['refused'], 'request')}"
+
+
+def _again(counts: Counter[str]) -> str:
+    from pipeline.jobs.count_outcomes import rows
+
+    if counts["unsent"]:
+        return "`make submit` sends those that were not sent yet"
+    return "" if counts["ok"] == rows(counts) else f"{AGAIN}, and pays for them"
+
+
+def _rounds(counts: Counter[str]) -> str:
+    """What later rounds need; with a sample, `make submit` alone would send all the others too."""
+    if not counts["combining"]:
+        return ""
+    goal = "`make submit` with the same SAMPLE" if counts["unsent"] > counts["waiting"] else "`make submit`"
+    return f"{goal} combines answers to parts: {many(counts['combining'], 'request')}"

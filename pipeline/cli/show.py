@@ -1,0 +1,16 @@
+"""The command `show`."""
+
+from __future__ import annotations
+
+import click
+
+from pipeline.cli.command import command
+from pipeline.cli.given import Given
+
+
+@command("show", "RUN PROVIDER")
+def show(given: Given) -> None:
+    """Print the answers for reading (free)."""
+    from pipeline.results.show import show
+
+    click.echo("\n".join(show(given.ws)))

@@ -1,0 +1,21 @@
+"""The command `status`."""
+
+from __future__ import annotations
+
+import click
+
+from pipeline.cli.check_complete import check_complete
+from pipeline.cli.command import command
+from pipeline.cli.given import Given
+
+
+@command("status", "RUN PROVIDER PRICE_IN PRICE_OUT strict")
+def status(given: Given) -> None:
+    """Say where every job stands, what it cost, and what to type next (free, no network)."""
+    from pipeline.jobs.count_outcomes import outcomes
+    from pipeline.jobs.status import status
+
+    for line in status(given.ws, lambda: given.tariff):
+        click.echo(line)
+    if given.strict:
+        check_complete(outcomes(given.ws))

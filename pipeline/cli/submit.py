@@ -1,0 +1,35 @@
+"""The command `submit`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from pipeline.base.humanize import many
+from pipeline.cli.command import command
+from pipeline.cli.given import Given
+from pipeline.cli.options import SENDING
+
+
+@command(
+    "submit", f"RUN PROVIDER SETTLE {' '.join(SENDING)} WAIT POLL no_new_jobs",
+    WAIT="Send on as jobs end, until all is sent.",
+)  # fmt: skip
+def submit(given: Given) -> None:
+    """Start jobs for requests that have none: the command that costs money."""
+    from pipeline.sending.until_all_sent import sendall
+
+    done = sendall(given.watch(), given.asked, wait=given.WAIT, new_jobs=not given.no_new_jobs)
+    if not given.no_new_jobs:
+        click.echo(_said(done, given.PROVIDER))
+
+
+def _said(done: Mapping[str, Any], provider: str) -> str:
+    sent = f"{done['sent_now']:,} sent now" if done["sent_now"] else "nothing was sent"
+    whole = f"{many(done['requests'], 'request')} in {many(len(done['jobs']), 'job')}"
+    if done["unsent"]:
+        whole = f"{done['unsent']:,} of {many(done['requests'], 'request')} not sent yet"
+    with_these = "" if provider == "together" else f" PROVIDER={provider}"
+    return f"{sent}; {whole}; next: `make results{with_these}`, with the same variables"

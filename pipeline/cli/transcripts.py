@@ -1,0 +1,20 @@
+"""The command `transcripts`."""
+
+from __future__ import annotations
+
+from pipeline.cli.command import command
+from pipeline.cli.given import Given
+
+
+@command("transcripts", "RUN PROVIDER files TRANSCRIPTS ENCODING ERRORS WORKERS VERBOSE")
+def transcripts(given: Given) -> None:
+    """Read transcripts as people have them, one a line (free)."""
+    from pipeline.base.lock import lock
+    from pipeline.cli import inputs
+    from pipeline.jobs.older_workspaces import remember
+
+    remember(given.ws, lambda: given.plugin)
+    reading = inputs.reading(given)
+    found = inputs.files(given, reading.transcripts)
+    with lock(given.ws.lock, "transcripts"):
+        inputs.read(given, found, reading.encoding, reading.errors == "skip", given.WORKERS)

@@ -1,0 +1,21 @@
+"""The command `validate`."""
+
+from __future__ import annotations
+
+import click
+
+from pipeline.cli.command import command
+from pipeline.cli.given import Given
+
+
+@command("validate", "RUN PROVIDER files TRANSCRIPTS ENCODING ERRORS WORKERS kind")
+def validate(given: Given) -> None:
+    """Read everything, check each line against its schema, and list every fault (free)."""
+    from pipeline.base.processes import cores
+    from pipeline.cli import inputs
+    from pipeline.transcripts.validate import check
+
+    reading = inputs.reading(given)
+    found = inputs.files(given, reading.transcripts)
+    for line in check(found, given.kind, reading.encoding, given.WORKERS or cores()):
+        click.echo(line)

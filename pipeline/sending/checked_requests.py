@@ -1,0 +1,97 @@
+"""Requests as the lines that are sent: those of the batch, and of the round behind it that combines its answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from io import BytesIO
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import orjson
+
+from pipeline.base.atomic_files import BUFFER
+from pipeline.base.faults import Faults
+from pipeline.base.lines import lines
+from pipeline.base.records import parse
+from pipeline.base.workspace import Workspace
+from pipeline.errors import InputError, Unencodable
+from pipeline.jobs.ledger import Ledger
+from pipeline.jobs.sent_line import line_of
+from pipeline.jobs.shard_limits import fits
+from pipeline.provider import Limits, Provider
+
+ROUND = 1 << 40  # added to the number of a line of round.jsonl
+
+
+class Sendable(NamedTuple):
+    """A request, its line, and its place: the number of its row in batch.jsonl, or ROUND + that in round.jsonl."""
+
+    place: int
+    request: dict[str, Any]
+    line: bytes
+
+    @property
+    def later(self) -> bool:
+        return self.place > ROUND
+
+
+def sendable(ledger: Ledger, provider: Provider, faults: Faults) -> Iterator[Sendable]:
+    """Each request, checked: what cannot be sent is a fault; what was sent can be.
+
+    Raises InputError where there is no batch.
+    """
+    limits: dict[str, Limits] = {}
+    if not ledger.ws.batch.exists():
+        raise InputError(f"{ledger.ws.batch}: no such file; run `make batch`")
+    for path, start in _files(ledger.ws):
+        with path.open("rb", buffering=BUFFER) as stream:
+            for number, request in parse(stream, path, "request", faults):
+                model = request["body"]["model"]
+                if model not in limits:
+                    limits[model] = provider.limits(model)
+                sent, why = _line(ledger, provider, request, limits[model])
+                if why:
+                    faults.add(f"{path}:{number}", f"$.custom_id {request['custom_id']!r}: {why}")
+                else:
+                    yield Sendable(start + number, request, sent)
+
+
+def where(ws: Workspace, place: int) -> str:
+    """`batch.jsonl:12`, with its folder."""
+    return f"{ws.round}:{place - ROUND}" if place > ROUND else f"{ws.batch}:{place}"
+
+
+def at(ledger: Ledger, provider: Provider, places: Iterable[int]) -> Iterator[tuple[dict[str, Any], bytes, bytes]]:
+    """The requests at these places, which were checked before: each with its line, and its row of the index (b"" in
+    a round, which has none)."""
+    wanted = iter(sorted(places))
+    place = next(wanted, None)
+    for path, start in _files(ledger.ws):
+        with path.open("rb", buffering=BUFFER) as stream, _index(ledger.ws, start) as index:
+            rows = enumerate(index, 1)
+            for number, raw in lines(stream):
+                if start + number == place:
+                    request, place = orjson.loads(raw), next(wanted, None)
+                    yield request, line_of(ledger, provider, request), _beside(rows, number)
+
+
+def _files(ws: Workspace) -> list[tuple[Path, int]]:
+    return [(path, start) for path, start in ((ws.batch, 0), (ws.round, ROUND)) if path.exists()]
+
+
+def _line(ledger: Ledger, provider: Provider, request: dict[str, Any], limits: Limits) -> tuple[bytes, str | None]:
+    """The line of a request, and why it cannot be sent."""
+    try:
+        sent = line_of(ledger, provider, request)
+    except Unencodable as error:
+        return b"", f"{provider.name} cannot send this: {error}"
+    return sent, None if "sent" in request else fits(sent, limits)
+
+
+def _index(ws: Workspace, start: int) -> BinaryIO:
+    return BytesIO() if start or not ws.index.exists() else ws.index.open("rb", buffering=BUFFER)
+
+
+def _beside(rows: Iterator[tuple[int, bytes]], number: int) -> bytes:
+    """The row of the index on that line; numbers grow from call to call."""
+    return next((row for at, row in rows if at == number), b"")

@@ -1,0 +1,66 @@
+"""The batch, read once: every line is checked, and what is pending is told from what was sent."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from functools import cache
+
+from pipeline.base.faults import Faults
+from pipeline.batch.custom_id import transcript
+from pipeline.batch.request_kind import Kind
+from pipeline.batch.saved_prompts import load
+from pipeline.errors import InputError
+from pipeline.jobs.already_sent import Sent, sent
+from pipeline.jobs.ledger import Ledger
+from pipeline.provider import Provider
+from pipeline.sending.checked_requests import ROUND, Sendable, sendable, where
+from pipeline.sending.pending import Finder, Pending
+from pipeline.sending.same_question import key
+from pipeline.sending.submit_options import NOTHING, Asked
+
+
+def survey(
+    ledger: Ledger, provider: Provider, asked: Asked = NOTHING, again: bool = False
+) -> tuple[Pending, Pending]:
+    """What is pending: with RETRY, what failed in shards below the number `until` too; with SAMPLE, only what is in
+    the sample. And, if `again`, what would be with RETRY; else the same.
+
+    Raises InputError with all that cannot be sent.
+    """
+    of, kinds, groups = key(provider, asked.each), {}, defaultdict(list)
+    finders = [Finder(before, kinds) for before in _before(ledger, provider, asked, again)]
+    for one, kind in _checked(ledger, provider):
+        asks, number = of(one.line, kind.model), kinds.setdefault(kind, len(kinds))
+        if asked.sample:
+            groups[transcript(one.request["custom_id"])].append((len(one.line), asks))
+        for finder in finders:
+            finder.add(one, number, asks, provider)
+    for finder in finders:
+        if not asked.each:
+            finder.paid(ledger, provider, of)
+        if asked.sample:
+            finder.sample(groups, asked.sample)
+    return finders[0].end(), finders[-1].end()
+
+
+def _before(ledger: Ledger, provider: Provider, asked: Asked, again: bool) -> Iterator[Sent]:
+    """What counts as sent."""
+    yield sent(ledger, provider, asked.retry, asked.until)
+    if again and not asked.retry:
+        yield sent(ledger, provider, retry=True)
+
+
+def _checked(ledger: Ledger, provider: Provider) -> Iterator[tuple[Sendable, Kind]]:
+    """Each request and its kind. Raises InputError for all faults at the end."""
+    faults, seen, ws, prompts = Faults(), {}, ledger.ws, load(ledger.ws)
+    kinds = cache(Kind)  # one for all requests of the kind
+    for one in sendable(ledger, provider, faults):
+        name, number = one.request["custom_id"], one.place % ROUND
+        if name in seen:
+            faults.add(where(ws, one.place), f"$.custom_id: {name!r} is also on line {seen[name]}")
+        seen[name] = number
+        yield one, kinds(one.request["body"]["model"], prompts.of(name).name)
+    faults.check("nothing was sent; mend the transcripts and run `make batch` again")
+    if not seen:
+        raise InputError(f"{ws.batch} holds no requests; run `make batch`")

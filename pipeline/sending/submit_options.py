@@ -1,0 +1,45 @@
+"""What a person asks of `submit`: which requests, and the bounds of money and queue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from pipeline.provider import Limits, Provider
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """BUDGET in US dollars; QUEUE_TOKENS and QUEUE_JOBS, an account's own quotas. None: not given."""
+
+    budget: float | None = None
+    queue_tokens: int | None = None
+    queue_jobs: int | None = None
+
+    def limits(self, provider: Provider, model: str) -> Limits:
+        """The provider's limits, with the account's own quotas in place of the published ones."""
+        limits = provider.limits(model)
+        return replace(
+            limits,
+            max_enqueued_tokens=self.queue_tokens or limits.max_enqueued_tokens,
+            max_jobs=self.queue_jobs or limits.max_jobs,
+        )
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The variables of these names.
+
+    `retry` is about shards with a number below `until`: what failed before the command began. None: all.
+    """
+
+    retry: bool = False
+    replace: bool = False
+    adopt: bool = False
+    each: bool = False
+    sample: int = 0
+    partial: bool = False
+    bounds: Bounds = field(default_factory=Bounds)
+    until: int | None = None
+
+
+NOTHING = Asked()

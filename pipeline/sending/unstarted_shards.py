@@ -1,0 +1,56 @@
+"""Shards that were cut by an earlier command and not started: they go on, or are dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pipeline.errors import DoubtError
+from pipeline.jobs.ledger import Ledger
+from pipeline.jobs.lost_start import LOOK, doubt
+from pipeline.jobs.receipt import Receipt
+from pipeline.sending.pending import Pending
+from pipeline.sending.same_question import Key
+
+
+def approved(ledger: Ledger, found: Pending, again: Pending, of: Key) -> tuple[list[Receipt], set[bytes]]:
+    """Unstarted shards of which all is still to be sent, and the keys in them, which are pending in `found` now.
+
+    What one holds that is no new request (another try, or another body) RETRY or REPLACE had it cut for: it is
+    pending `again`.
+    """
+    kept, there = [], set()
+    for receipt in unstarted(ledger):
+        keys = held(ledger, [receipt], of)
+        if keys <= again.places.keys():
+            kept.append(receipt)
+            there |= keys
+    found.places |= {asked: again.places[asked] for asked in there}
+    found.changed = {asked: name for asked, name in found.changed.items() if asked not in there}
+    return kept, there
+
+
+def unstarted(ledger: Ledger) -> list[Receipt]:
+    return [receipt for receipt in ledger if receipt.unstarted and receipt.tokens]
+
+
+def held(ledger: Ledger, receipts: Iterable[Receipt], of: Key) -> set[bytes]:
+    """Keys of what these shards hold."""
+    return {of(line, receipt.model) for receipt in receipts for line in ledger.lines(receipt)}
+
+
+def drop(ledger: Ledger, kept: list[Receipt], replace: bool) -> None:
+    """Unstarted shards that hold something no longer wanted. Raises DoubtError if one of them may be paid."""
+    unwanted = [receipt for receipt in ledger if receipt.unstarted and receipt not in kept]
+    for receipt in unwanted:
+        if receipt.lost and not replace:
+            raise DoubtError(f"{receipt.shard}: {doubt(receipt)}, and the batch has changed. {LOOK}")
+    for receipt in unwanted:
+        ledger.save(receipt, state="cancelled")
+
+
+def doubted(ledger: Ledger, receipt: Receipt, of: Key) -> Receipt:
+    """A new shard with the lost starts of those that were dropped and held some of the same: they may be paid."""
+    ghosts = [one for one in ledger.receipts.values() if one.dropped and one.lost]
+    mine = held(ledger, [receipt], of) if ghosts else set()
+    lost = max((ghost.lost for ghost in ghosts if mine & held(ledger, [ghost], of)), default=0)
+    return ledger.save(receipt, lost=lost, doubtful=True) if lost else receipt
