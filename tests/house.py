@@ -42,7 +42,7 @@ def modules() -> Iterator[Path]:
 def room(module: str) -> str:
     """The room that a module is in."""
     inside = [name for name in ROOMS if f"{module}.".startswith(f"{name}.")]
-    return inside[0] if inside else "providers.*" if module.startswith("providers.") else ""
+    return inside[0] if inside else "providers.*" if f"{module}.".startswith("providers.") else ""
 
 
 def imported(path: Path) -> Iterator[str]:

@@ -126,7 +126,7 @@ def test_a_job_whose_answers_are_gone_is_not_paid_beside(service):
 @pytest.mark.parametrize("size", [1, 7, 100])
 def test_requests_and_answers_may_be_cut_anywhere(size, service, monkeypatch):
     monkeypatch.setattr("providers.wire.http_client.CHUNK", size)
-    monkeypatch.setattr("providers.anthropic.CHUNK", size)
+    monkeypatch.setattr("providers.anthropic.start_body.CHUNK", size)
     run = Run(service)
     run.make(*IDS)
     service.fault("start", "executed:500")

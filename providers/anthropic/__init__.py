@@ -9,12 +9,10 @@ For that the ids on the wire hold a hash of the request: equal ids are equal req
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from functools import cached_property
-from itertools import chain
 from typing import Any
 
 import orjson
@@ -22,14 +20,17 @@ import orjson
 from pipeline.errors import Ambiguous, Busy, Rejected, clean
 from pipeline.hookspecs import hookimpl
 from pipeline.provider import Download, Found, Limits, Provider, Result, Shard, Status
-from providers.wire import anthropic_messages, openai_chat
-from providers.wire.http_client import AT_ONCE, CHUNK, Http, Missing, address, identifier, key, record
-from providers.wire.openai_chat import as_dict
+from providers.anthropic import start_body
+from providers.anthropic.job import BATCHES, ref_of, time_of, total_of
+from providers.anthropic.tell_jobs_apart import told
+from providers.wire import anthropic_messages
+from providers.wire.check_answer import record
+from providers.wire.http_client import AT_ONCE, Http, Missing
+from providers.wire.key_and_address import address, key
+from providers.wire.lenient_json import as_dict
 
 KEY, BASE_URL = "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"
-BATCHES = "/v1/messages/batches"
 VERSION = "2026-10-21"  # as its SDK says, from 2.12 on, with the key as a bearer
-HEAD, TAIL = b'{"requests":[', b"]}"
 MARGIN = timedelta(minutes=1)  # between the clocks of the service's own machines
 MOST_PAGES = 1000  # of 100 jobs
 
@@ -42,7 +43,7 @@ class Anthropic(Provider):
     cache = (1.25, 0.1)  # of five minutes, as published; the batch's discount comes on top
 
     def limits(self, model: str) -> Limits:
-        return Limits(max_requests=100_000, max_bytes=256_000_000 - len(HEAD + TAIL))
+        return Limits(max_requests=100_000, max_bytes=256_000_000 - len(start_body.HEAD + start_body.TAIL))
 
     def encode(self, request: Mapping[str, Any]) -> bytes:
         return anthropic_messages.encode(request)
@@ -66,15 +67,14 @@ class Anthropic(Provider):
 
     def find(self, shard: Shard, handle: Mapping[str, Any]) -> list[Found]:
         since = datetime.fromisoformat(handle["since"]) - MARGIN
-        young = [job for job in self._jobs(since) if _time(job) >= since and _total(job) == shard.requests]
-        return [found for job in young if (found := self._found(job, shard))]
+        young = [job for job in self._jobs(since) if time_of(job) >= since and total_of(job) == shard.requests]
+        return [found for job in young if (found := told(self._http, job, shard))]
 
     def start(self, shard: Shard, handle: Mapping[str, Any]) -> dict[str, Any]:
-        length = len(HEAD) + shard.bytes - 1 + len(TAIL)
-        headers = {"Content-Type": "application/json", "Content-Length": str(length)}
-        job = self._http.start(BATCHES, content=_requests(shard), headers=headers)
+        headers = {"Content-Type": "application/json", "Content-Length": str(start_body.length(shard))}
+        job = self._http.start(BATCHES, content=start_body.requests(shard), headers=headers)
         try:
-            return _ref(job)
+            return ref_of(job)
         except Busy as error:  # something was created, and its id is not known
             raise Ambiguous(str(error)) from None
 
@@ -84,7 +84,7 @@ class Anthropic(Provider):
         known = raw in ("in_progress", "canceling", "ended")
         counts = as_dict(job.get("request_counts"))
         waiting = counts.get("processing")
-        done = _total(job) - waiting if isinstance(waiting, int) and raw == "ended" else None
+        done = total_of(job) - waiting if isinstance(waiting, int) and raw == "ended" else None
         return Status(
             "completed" if raw == "ended" else "running",
             raw=clean(raw, 40),
@@ -94,7 +94,7 @@ class Anthropic(Provider):
 
     def fetch(self, ref: Mapping[str, Any]) -> Iterator[Download]:
         job = self._job(ref)
-        rows = _total(job) if job.get("request_counts") else None
+        rows = total_of(job) if job.get("request_counts") else None
         if not job.get("results_url") or rows == 0:
             return
         try:
@@ -129,34 +129,10 @@ class Anthropic(Provider):
             if not isinstance(jobs, list) or not all(isinstance(job, dict) for job in jobs):
                 raise Busy("the list of jobs is no list")
             yield from jobs
-            if not answer.get("has_more") or not jobs or all(_time(job) < since for job in jobs):
+            if not answer.get("has_more") or not jobs or all(time_of(job) < since for job in jobs):
                 return
             query["after_id"] = jobs[-1].get("id")
         raise Busy(f"list: more than {MOST_PAGES} pages of jobs")
-
-    def _found(self, job: dict, shard: Shard) -> Found | None:
-        """The job if it may be this shard's: certainly, by its ids, once it has ended."""
-        created = clean(job.get("created_at") or "", 40)
-        if job.get("processing_status") != "ended":
-            return Found(_ref(job), "running", created, exact=False)
-        try:
-            seen = self._ids(_ref(job))
-            if (first := next(seen, None)) is None:  # it has no answers to tell it by
-                return Found(_ref(job), "completed", created, exact=False)
-            wanted = _wanted(shard)
-            return (
-                Found(_ref(job), "completed", created) if all(n in wanted for n in chain([first], seen)) else None
-            )
-        except Missing:  # archived: its answers are gone
-            return Found(_ref(job), "completed", created, exact=False)
-
-    def _ids(self, ref: Mapping[str, Any]) -> Iterator[Any]:
-        """The ids in the results of a job, as on the wire."""
-        rest = b""
-        with self._http.open("download", f"{BATCHES}/{ref['id']}/results") as chunks:
-            for chunk in chain(chunks, [b"\n"]):
-                *lines, rest = (rest + chunk).split(b"\n")
-                yield from (openai_chat.read(line).get("custom_id") for line in lines if line)
 
     def _job(self, ref: Mapping[str, Any]) -> dict:
         try:
@@ -166,40 +142,6 @@ class Anthropic(Provider):
         if job.get("id") != ref["id"]:
             raise Busy(f"the status of job {ref['id']} came back as something else")
         return job
-
-
-def _wanted(shard: Shard) -> set[str]:
-    with shard.path.open("rb") as stream:
-        return {orjson.loads(line)["custom_id"] for line in stream}
-
-
-def _requests(shard: Shard) -> Iterator[bytes]:
-    """The body of the call that starts the job, read from the shard as it is sent."""
-    yield HEAD
-    left = shard.bytes
-    with shard.path.open("rb") as stream:
-        while chunk := stream.read(CHUNK):
-            left -= len(chunk)
-            yield (chunk if left else chunk[:-1]).replace(b"\n", b",")
-    yield TAIL
-
-
-def _total(job: dict) -> int:
-    """All requests of a job; the counts of a job that runs stand under `processing`."""
-    return sum(count for count in as_dict(job.get("request_counts")).values() if isinstance(count, int))
-
-
-def _time(job: dict) -> datetime:
-    try:
-        whole = re.sub(r"\.\d+", "", str(job.get("created_at")))  # Python 3.10 takes few lengths
-        return datetime.fromisoformat(whole.replace("Z", "+00:00"))
-    except ValueError:
-        raise Busy("list: a job has no time") from None
-
-
-def _ref(job: Any) -> dict[str, Any]:
-    job = record(job, "start")
-    return {"id": identifier(job.get("id"), "start"), "created": clean(job.get("created_at") or "", 40)}
 
 
 @hookimpl

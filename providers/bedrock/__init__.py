@@ -9,8 +9,6 @@ that it names, in objects that end in `.jsonl.out`.
 
 from __future__ import annotations
 
-import os
-import re
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -22,27 +20,13 @@ import orjson
 from pipeline.errors import Busy, Rejected, clean
 from pipeline.hookspecs import hookimpl
 from pipeline.provider import Download, Found, Limits, Provider, Shard, Status
+from providers.bedrock.bucket_and_role import BUCKET, ROLE, place, role
+from providers.bedrock.job import STATES, created_of, name_of, ref_of, state_of
 from providers.wire import bedrock_converse
 from providers.wire.aws_client import client, parts, session, speaking, starting
-from providers.wire.http_client import CHUNK, Missing, identifier
+from providers.wire.http_client import CHUNK, Missing
 
-BUCKET = "BEDROCK_BUCKET"
-ROLE = "BEDROCK_ROLE_ARN"
-PLACE = re.compile(r"(?:s3://)?([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])((?:/[-!_*'().A-Za-z0-9]+)*)/?")
-ROLE_ARN = re.compile(r"arn:aws(?:-[^:]+)?:iam::(?:[0-9]{12})?:role/\S+")
 OUTPUT = ".jsonl.out"  # the manifest beside it is `manifest.json.out`
-STATES = {
-    "Submitted": "running",
-    "Validating": "running",
-    "Scheduled": "running",
-    "InProgress": "running",
-    "Stopping": "running",
-    "Completed": "completed",
-    "PartiallyCompleted": "expired",  # "not all of your records could be processed in time"
-    "Failed": "failed",
-    "Stopped": "cancelled",
-    "Expired": "expired",
-}
 
 
 class Bedrock(Provider):
@@ -85,17 +69,17 @@ class Bedrock(Provider):
     def find(self, shard: Shard, handle: Mapping[str, Any]) -> list[Found]:
         listing = self._bedrock.get_paginator("list_model_invocation_jobs")
         with speaking("list"):
-            pages = listing.paginate(nameContains=_name(shard))
+            pages = listing.paginate(nameContains=name_of(shard))
             jobs = [job for page in pages for job in page.get("invocationJobSummaries", ())]
-            mine = [job for job in jobs if job["jobName"].startswith(_name(shard) + "-")]
-            return [Found(_ref(job), _state(job), _created(job)) for job in mine]
+            mine = [job for job in jobs if job["jobName"].startswith(name_of(shard) + "-")]
+            return [Found(ref_of(job), state_of(job), created_of(job)) for job in mine]
 
     def start(self, shard: Shard, handle: Mapping[str, Any]) -> dict[str, Any]:
         bedrock, role_arn = self._bedrock, role()  # what is missing is refused before anything is in doubt
         folder = f"s3://{handle['bucket']}/{handle['folder']}"
         with starting():
             job = bedrock.create_model_invocation_job(
-                jobName=f"{_name(shard)}-{handle['attempt']}",
+                jobName=f"{name_of(shard)}-{handle['attempt']}",
                 clientRequestToken=shard.sha256 + handle["attempt"],
                 modelId=shard.model,
                 modelInvocationType="Converse",
@@ -103,13 +87,13 @@ class Bedrock(Provider):
                 inputDataConfig={"s3InputDataConfig": {"s3InputFormat": "JSONL", "s3Uri": folder + "input.jsonl"}},
                 outputDataConfig={"s3OutputDataConfig": {"s3Uri": f"{folder}{handle['attempt']}/"}},
             )
-            return _ref(job)
+            return ref_of(job)
 
     def poll(self, ref: Mapping[str, Any]) -> Status:
         job = self._job(ref)
         raw, done = clean(job.get("status") or "", 40), job.get("processedRecordCount")
         return Status(
-            _state(job),
+            state_of(job),
             raw=raw,
             done=done if isinstance(done, int) else None,
             error=clean(job["message"]) if job.get("message") else None,
@@ -174,42 +158,9 @@ class Bedrock(Provider):
             yield Download("output", size, _chunks(body))
 
 
-def place() -> tuple[str, str]:
-    """The bucket, and what every key in it begins with: "" or "prefix/"."""
-    match = PLACE.fullmatch(os.environ.get(BUCKET, "").strip())
-    if not match:
-        raise Rejected(f"set {BUCKET} to the bucket for requests and answers: s3://bucket or s3://bucket/prefix")
-    return match[1], f"{match[2][1:]}/" if match[2] else ""
-
-
-def role() -> str:
-    value = os.environ.get(ROLE, "").strip()
-    if not ROLE_ARN.fullmatch(value):
-        raise Rejected(f"set {ROLE} to the role that lets Bedrock use the bucket: arn:aws:iam::…:role/…")
-    return value
-
-
 def _chunks(body: Any) -> Iterator[bytes]:
     with speaking("download"):
         yield from body.iter_chunks(CHUNK)
-
-
-def _name(shard: Shard) -> str:
-    """What the names of all jobs of these requests begin with; the whole of a name is 63 letters at most."""
-    return f"transcripts-{shard.sha256[:32]}"
-
-
-def _ref(job: Mapping[str, Any]) -> dict[str, Any]:
-    return {"id": identifier(job["jobArn"], "start"), "created": _created(job)}
-
-
-def _state(job: Mapping[str, Any]) -> str:
-    return STATES.get(str(job.get("status")), "running")
-
-
-def _created(job: Mapping[str, Any]) -> str:
-    submitted = job.get("submitTime")
-    return submitted.isoformat() if submitted else ""
 
 
 @hookimpl

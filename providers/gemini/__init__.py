@@ -10,8 +10,6 @@ because the key must follow no redirect.
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any
@@ -21,24 +19,18 @@ import orjson
 from pipeline.errors import Ambiguous, Busy, Rejected, clean
 from pipeline.hookspecs import hookimpl
 from pipeline.provider import Download, Found, Limits, Provider, Shard, Status
+from providers.gemini.address import API, BASE_URL, base_url
+from providers.gemini.job import STATES, done_of, part, ref_of, state_of, word_of
+from providers.gemini.job import created_of as _created
+from providers.gemini.job import short as _short
+from providers.gemini.upload import uploaded
 from providers.wire import gemini_contents
-from providers.wire.http_client import AT_ONCE, Http, Missing, address, identifier, key, record
+from providers.wire.check_answer import identifier, record
+from providers.wire.http_client import AT_ONCE, Http, Missing
+from providers.wire.key_and_address import key
 
 KEY = "GEMINI_API_KEY"
-BASE_URL = "GEMINI_BASE_URL"
-HOST = "https://generativelanguage.googleapis.com"
-API = "/v1beta"
-MIME = "application/jsonl"
-URL = re.compile(r"https?://[^/?#\s]+(/\S*)")  # the path and what follows
 MOST_PAGES = 1000  # of 100 jobs
-STATES = {  # after JOB_STATE_, BATCH_STATE_
-    **dict.fromkeys(("QUEUED", "PENDING", "RUNNING", "CANCELLING", "PAUSED", "UPDATING"), "running"),
-    "SUCCEEDED": "completed",
-    "PARTIALLY_SUCCEEDED": "completed",
-    "FAILED": "failed",
-    "CANCELLED": "cancelled",
-    "EXPIRED": "expired",
-}
 
 
 class Gemini(Provider):
@@ -64,36 +56,32 @@ class Gemini(Provider):
         self._http  # noqa: B018 (says what is missing)
 
     def stage(self, shard: Shard) -> dict[str, Any]:
-        where = self._upload_path(shard)
-        headers = {"X-Goog-Upload-Command": "upload, finalize", "X-Goog-Upload-Offset": "0"}
-        with shard.path.open("rb") as stream:
-            answer = self._http.ask("upload", "POST", where, headers=headers, content=stream)
-        file = _part(record(answer, "upload"), "file")
+        file = uploaded(self._http, shard)
         stored = gemini_contents.count(file.get("sizeBytes"))
         if stored and stored != shard.bytes:
             raise Busy(f"the upload stored {stored:,} of {shard.bytes:,} bytes")
         return {"file": identifier(file.get("name"), "upload")}
 
     def find(self, shard: Shard, handle: Mapping[str, Any]) -> list[Found]:
-        mine = [job for job in self._jobs() if _part(job, "metadata").get("displayName") == shard.sha256]
-        return [Found(_ref(job), _state(job), _created(job)) for job in mine]
+        mine = [job for job in self._jobs() if part(job, "metadata").get("displayName") == shard.sha256]
+        return [Found(ref_of(job), state_of(job), _created(job)) for job in mine]
 
     def start(self, shard: Shard, handle: Mapping[str, Any]) -> dict[str, Any]:
         batch = {"displayName": shard.sha256, "inputConfig": {"fileName": handle["file"]}}
         job = self._http.start(f"{API}/{_model(shard)}:batchGenerateContent", json={"batch": batch})
         try:
-            return _ref(record(job, "start"))
+            return ref_of(record(job, "start"))
         except Busy as error:  # something was created, and its name is not known
             raise Ambiguous(str(error)) from None
 
     def poll(self, ref: Mapping[str, Any]) -> Status:
         job = self._job(ref)
-        raw = clean(_word(job), 40)
-        why = _part(job, "error").get("message")
+        raw = clean(word_of(job), 40)
+        why = part(job, "error").get("message")
         return Status(
-            _state(job),
+            state_of(job),
             raw=raw,
-            done=_done(job),
+            done=done_of(job),
             error=clean(why) if why else None,
             warning=None if _short(job) in STATES else f"unknown status {raw!r}; taken as still running",
         )
@@ -101,7 +89,7 @@ class Gemini(Provider):
     def fetch(self, ref: Mapping[str, Any]) -> Iterator[Download]:
         """One file holds answers and errors."""
         job = self._job(ref)
-        for place in (_part(job, "response"), _part(_part(job, "metadata"), "output")):
+        for place in (part(job, "response"), part(part(job, "metadata"), "output")):
             if name := place.get("responsesFile"):
                 yield from self._download(identifier(name, "download"))
                 return
@@ -121,20 +109,6 @@ class Gemini(Provider):
     def _http(self) -> Http:
         secret = key(KEY)
         return Http(base_url(), {"x-goog-api-key": secret}, secret)
-
-    def _upload_path(self, shard: Shard) -> str:
-        """Where the bytes go. Only the path is taken from the answer: the key goes to no other host."""
-        headers = {
-            "X-Goog-Upload-Protocol": "resumable",
-            "X-Goog-Upload-Command": "start",
-            "X-Goog-Upload-Header-Content-Length": str(shard.bytes),
-            "X-Goog-Upload-Header-Content-Type": MIME,
-        }
-        file = {"displayName": shard.key, "mimeType": MIME, "sizeBytes": shard.bytes}
-        answer = self._http.send("upload", "POST", f"/upload{API}/files", headers=headers, json={"file": file})
-        if not (url := URL.fullmatch(answer.headers.get("x-goog-upload-url", ""))):
-            raise Busy("upload: the answer names no address for the bytes")
-        return url[1].removeprefix(URL.fullmatch(f"{self._http.base}/")[1].rstrip("/"))
 
     def _jobs(self) -> Iterator[dict]:
         """All jobs of the project, page by page."""
@@ -178,50 +152,10 @@ class Gemini(Provider):
         return gemini_contents.count(file.get("sizeBytes"))
 
 
-def base_url() -> str:
-    """GEMINI_BASE_URL, with or without the version at its end; Google's own if it is not set."""
-    url = os.environ.get(BASE_URL, "").strip().rstrip("/").removesuffix(API)
-    return address(BASE_URL, url or HOST)
-
-
 def _model(shard: Shard) -> str:
     """The model of the shard's requests, which the path of a start must name."""
     with shard.path.open("rb") as stream:
         return orjson.loads(stream.readline())["request"]["model"]
-
-
-def _part(value: dict, name: str) -> dict:
-    part = value.get(name)
-    return part if isinstance(part, dict) else {}
-
-
-def _ref(job: dict) -> dict[str, Any]:
-    return {"id": identifier(job.get("name"), "start"), "created": _created(job)}
-
-
-def _word(job: dict) -> str:
-    return str(_part(job, "metadata").get("state") or "")
-
-
-def _short(job: dict) -> str:
-    return _word(job).upper().removeprefix("JOB_STATE_").removeprefix("BATCH_STATE_")
-
-
-def _state(job: dict) -> str:
-    return STATES.get(_short(job), "running")
-
-
-def _created(job: dict) -> str:
-    """Without its Z: fractions of a second have as many digits as they need, and a Z sorts after them."""
-    return clean(_part(job, "metadata").get("createTime") or "", 40).removesuffix("Z")
-
-
-def _done(job: dict) -> int | None:
-    stats = _part(_part(job, "metadata"), "batchStats")
-    counts = [gemini_contents.count(stats.get(f"{name}RequestCount")) for name in ("successful", "failed")]
-    if all(value is None for value in counts) and gemini_contents.count(stats.get("requestCount")) is None:
-        return None
-    return sum(value or 0 for value in counts)
 
 
 @hookimpl

@@ -22,7 +22,10 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from providers.job_folders.durable_files import append, replace
 from providers.wire import openai_chat
+
+__all__ = ["BLOCK", "Job", "append", "idle", "names", "wake"]
 
 BLOCK = 1 << 20  # bytes
 
@@ -117,24 +120,7 @@ class Job:
 
     def write(self, name: str, value: Any) -> None:
         """Replace one of the files whole: text as it is, the rest as JSON."""
-        part = self.root / f".{name}.{os.getpid()}.part"
-        with part.open("w", encoding="utf-8") as stream:
-            stream.write(value if isinstance(value, str) else json.dumps(value))
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(self.root / name)
-        _keep_names(self.root)
-
-
-def append(path: Path, line: bytes) -> None:
-    """Add one line, durably."""
-    with path.open("ab") as stream:
-        first = not stream.tell()
-        stream.write(line + b"\n")
-        stream.flush()
-        os.fsync(stream.fileno())
-    if first:
-        _keep_names(path.parent)
+        replace(self.root / name, value if isinstance(value, str) else json.dumps(value))
 
 
 def idle(job: Job) -> bool:
@@ -172,15 +158,6 @@ def _held(path: Path) -> Iterator[BinaryIO | None]:
             yield None
         else:
             yield stream
-
-
-def _keep_names(folder: Path) -> None:
-    """Make new names in a folder survive a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _whole(stream: BinaryIO) -> int:

@@ -16,7 +16,8 @@ from pipeline.errors import Ambiguous, Busy
 from providers.live.pace import Pace
 from providers.live.server import ENDPOINT
 from providers.wire import openai_chat
-from providers.wire.http_client import Http, safe
+from providers.wire.check_answer import safe
+from providers.wire.http_client import Http
 
 PATIENCE = (10.0, 1800.0, 60.0, None)  # seconds to connect, read, write, get a connection; long answers are slow
 LOOK = (5.0, 30.0, 30.0, None)

@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass
 from urllib.parse import urlsplit
 
 from pipeline.errors import Rejected
-from providers.wire.http_client import Http, address, key
+from providers.wire.http_client import Http
+from providers.wire.key_and_address import address, key
 
 ENDPOINT = "/chat/completions"
 NAME = re.compile(r"[A-Z][A-Z0-9_]*")

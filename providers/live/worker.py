@@ -18,7 +18,8 @@ from contextlib import contextmanager
 import orjson
 
 from pipeline.errors import clean
-from providers.job_folders.job import Job, append
+from providers.job_folders.durable_files import append
+from providers.job_folders.job import Job
 from providers.live import server
 from providers.live.ask import Asker
 from providers.live.pace import STEP, Pace

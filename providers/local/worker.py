@@ -15,7 +15,8 @@ from typing import Any
 import orjson
 
 from pipeline.errors import clean
-from providers.job_folders.job import Job, append
+from providers.job_folders.durable_files import append
+from providers.job_folders.job import Job
 from providers.local import model
 
 MOST_TRIES = 3  # a request on which so many workers died is given up

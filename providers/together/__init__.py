@@ -8,45 +8,23 @@ content-addressed; answers are not validated by the SDK, so nothing that comes b
 
 from __future__ import annotations
 
-import logging
-import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any
 
 import orjson
 
-from pipeline.errors import Ambiguous, Busy, PipelineError, Rejected, clean
+from pipeline.errors import Busy, Rejected, clean
 from pipeline.hookspecs import hookimpl
 from pipeline.provider import Download, Found, Limits, Provider, Shard, Status
+from providers.together.client import BASE_URL, KEY, base_url, connected
+from providers.together.job import STATES, created_of, done_of, ref_of, state_of
+from providers.together.sdk_errors import speaking, starting
 from providers.wire import openai_chat
-from providers.wire.http_client import (
-    AT_ONCE,
-    CERTAIN,
-    CHUNK,
-    NEVER_SENT,
-    TIMEOUT,
-    Missing,
-    address,
-    identifier,
-    key,
-    safe,
-)
+from providers.wire.check_answer import identifier
+from providers.wire.http_client import AT_ONCE, CHUNK, TIMEOUT, Missing
+from providers.wire.key_and_address import key
 
-KEY = "TOGETHER_API_KEY"
-BASE_URL = "TOGETHER_BASE_URL"
 ENDPOINT = "/v1/chat/completions"
-STATES = {
-    "VALIDATING": "running",
-    "IN_PROGRESS": "running",
-    "CANCELING": "running",
-    "CANCELLING": "running",
-    "COMPLETED": "completed",
-    "FAILED": "failed",
-    "EXPIRED": "expired",
-    "CANCELLED": "cancelled",
-    "CANCELED": "cancelled",
-}
 
 
 class Together(Provider):
@@ -95,22 +73,22 @@ class Together(Provider):
         if not isinstance(jobs, list):
             raise Busy("the list of jobs is not a list")
         mine = [job for job in jobs if getattr(job, "input_file_id", None) == handle["file_id"]]
-        return [Found(_ref(job, shard), _state(job), _created(job)) for job in mine]
+        return [Found(ref_of(job, shard), state_of(job), created_of(job)) for job in mine]
 
     def start(self, shard: Shard, handle: Mapping[str, Any]) -> dict[str, Any]:
         client = self._client  # a key that cannot be sent is refused before anything is in doubt
         with starting():
             answer = client.batches.create(endpoint=ENDPOINT, input_file_id=handle["file_id"], timeout=TIMEOUT)
-            return _ref(answer.job, shard)
+            return ref_of(answer.job, shard)
 
     def poll(self, ref: Mapping[str, Any]) -> Status:
         job = self._job(ref)
         raw = str(getattr(job, "status", None) or "")
         known = raw.upper() in STATES
         return Status(
-            _state(job),
+            state_of(job),
             raw=clean(raw, 40),
-            done=_done(job, ref),
+            done=done_of(job, ref),
             error=clean(job.error) if getattr(job, "error", None) else None,
             warning=None if known else f"unknown status {clean(raw, 40)!r}; taken as still running",
         )
@@ -139,12 +117,7 @@ class Together(Provider):
     def _client(self) -> Any:
         """The SDK's client, made once. It never retries: one call is one request."""
         if self._connected is None:
-            secret, url = key(KEY), base_url()
-            import together
-
-            # At INFO httpx prints every URL, and those of storage carry a signature.
-            logging.getLogger("httpx").setLevel(logging.WARNING)
-            self._connected = together.Together(api_key=secret, base_url=url, max_retries=0)
+            self._connected = connected()
         return self._connected
 
     def _job(self, ref: Mapping[str, Any]) -> Any:
@@ -182,99 +155,9 @@ class Together(Provider):
         return size if isinstance(size, int) and size >= 0 else None
 
 
-def base_url() -> str | None:
-    """TOGETHER_BASE_URL in the form that SDK 3.x wants (without /v1); None for the SDK's own default."""
-    url = os.environ.get(BASE_URL, "").strip().rstrip("/").removesuffix("/v1")
-    if not url:
-        os.environ.pop(BASE_URL, None)  # the SDK takes an empty one literally
-        return None
-    return address(BASE_URL, url)
-
-
-@contextmanager
-def speaking(what: str) -> Iterator[None]:
-    """Errors of a call that is safe to repeat, as Rejected or Busy."""
-    import together
-
-    try:
-        yield
-    except together.NotFoundError as error:
-        raise Missing(_text(what, error)) from None
-    except together.APIStatusError as error:
-        raise _refusal(what, error, error.status_code in CERTAIN) from None
-    except (PipelineError, OSError):
-        raise
-    except Exception as error:  # httpx's own, and whatever the SDK stumbles over in an odd answer
-        raise Busy(_text(what, error)) from None
-
-
-@contextmanager
-def starting(what: str = "start") -> Iterator[None]:
-    """Errors of a call that may pay: whatever is not certain is Ambiguous, even a bug of the SDK."""
-    import together
-
-    try:
-        yield
-    except together.APIStatusError as error:
-        if error.status_code in CERTAIN:
-            raise Rejected(_text(what, error)) from None
-        if error.status_code == 429:
-            raise _refusal(what, error, False) from None
-        raise Ambiguous(_text(what, error)) from None
-    except together.APIConnectionError as error:
-        kind = Busy if type(error.__cause__).__name__ in NEVER_SENT else Ambiguous
-        raise kind(_text(what, error)) from None
-    except Exception as error:
-        raise Ambiguous(_text(what, error)) from None
-
-
-def _refusal(what: str, error: Any, final: bool) -> Rejected | Busy:
-    if final:
-        return Rejected(_text(what, error))
-    header = error.response.headers.get("retry-after", "")
-    return Busy(_text(what, error), float(header) if header.isdigit() else None)
-
-
-def _text(what: str, error: Any) -> str:
-    """One line about an error, in the service's own words; never with the key or a signed URL."""
-    status = getattr(error, "status_code", None)
-    if status == 401:  # the SDK calls every 401 on an upload a matter of free credits
-        return f"{what}: the key in {KEY} was refused (401); check it"
-    secret = os.environ.get(KEY, "").strip()
-    if status is None:
-        cause = error.__cause__ or error
-        return f"{what}: {type(cause).__name__}: {safe(error, secret)}"
-    body = getattr(error, "body", None)
-    reason = body.get("error", body) if isinstance(body, dict) else body
-    if isinstance(reason, dict):
-        reason = reason.get("message") or reason
-    return f"{what}: {safe(reason or 'no reason given', secret)} ({status})"
-
-
 def _chunks(response: Any) -> Iterator[bytes]:
     with speaking("download"):
         yield from response.iter_bytes(CHUNK)
-
-
-def _ref(job: Any, shard: Shard) -> dict[str, Any]:
-    return {"id": identifier(job.id, "start"), "created": _created(job), "requests": shard.requests}
-
-
-def _state(job: Any) -> str:
-    return STATES.get(str(getattr(job, "status", None) or "").upper(), "running")
-
-
-def _created(job: Any) -> str:
-    created = getattr(job, "created_at", None)
-    return created.isoformat() if hasattr(created, "isoformat") else clean(created or "", 40)
-
-
-def _done(job: Any, ref: Mapping[str, Any]) -> int | None:
-    """`progress` is a percentage of the requests."""
-    progress = getattr(job, "progress", None)
-    if not isinstance(progress, int | float) or not 0 <= progress <= 100:
-        return None
-    return round(progress / 100 * ref.get("requests", 0))
 
 
 @hookimpl

@@ -11,7 +11,8 @@ from typing import BinaryIO
 
 from pipeline.errors import clean
 from pipeline.variables import NAMES
-from providers.job_folders.job import Job, append, idle
+from providers.job_folders.durable_files import append
+from providers.job_folders.job import Job, idle
 
 TAIL = 4096  # bytes of the log that are looked at
 SHOWN = 400  # characters of them that are said

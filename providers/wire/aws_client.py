@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from pipeline.errors import Ambiguous, Busy, PipelineError, Rejected
-from providers.wire.http_client import CERTAIN, TIMEOUT, Missing, safe
+from providers.wire.check_answer import safe
+from providers.wire.http_client import CERTAIN, TIMEOUT, Missing
 
 FULL = ("ThrottlingException", "ServiceQuotaExceededException")
 TAKEN = ("ConflictException", "IdempotentParameterMismatch")

@@ -6,8 +6,6 @@ of whatever a service says.
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache, cached_property
@@ -16,61 +14,25 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from pipeline.errors import Ambiguous, Busy, PipelineError, Rejected, clean
+from pipeline.errors import Ambiguous, Busy, PipelineError, Rejected
+from providers.wire.check_answer import identifier, record, safe
+from providers.wire.key_and_address import LOOPBACK, address, key
+
+# A plugin takes all of these from here.
+__all__ = [
+    "AT_ONCE", "CERTAIN", "CHUNK", "LOOPBACK", "NEVER_SENT", "TIMEOUT",
+    "Http", "Missing", "address", "identifier", "key", "record", "safe",
+]  # fmt: skip
 
 TIMEOUT = 120.0  # seconds; a start that is answered later is a start whose job must be looked for
 AT_ONCE = 600.0  # seconds; a long answer takes minutes
 CHUNK = 1 << 20  # bytes
-ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:/=+-]{0,1023}")  # of a file or a job; a proxy's are long and base64
-SIGNED = re.compile(r"(https?://[^\s?]*)\?\S*")  # the query of a storage URL is a key to it
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 CERTAIN = (400, 401, 402, 403, 404, 413, 422)  # nothing was created; every other refusal of a start is in doubt
 NEVER_SENT = ("ConnectError", "ConnectTimeout", "PoolTimeout", "LocalProtocolError", "UnsupportedProtocol")
 
 
 class Missing(Rejected):
     """The service answers 404."""
-
-
-def key(name: str) -> str:
-    """The key in the variable of that name, stripped. Raises Rejected, with the name and nothing of the key."""
-    value = os.environ.get(name, "").strip()
-    if not value:
-        raise Rejected(f"no key: set {name} in the environment (`export {name}=…`), or use PROVIDER=local")
-    if not (value.isascii() and value.isprintable() and " " not in value):
-        raise Rejected(f"{name} ({len(value)} characters) holds characters that no key has; set it again")
-    return value
-
-
-def address(name: str, value: str, keyed: bool = True) -> str:
-    """A base URL without a slash at its end; `name` is the variable that holds it. Raises Rejected."""
-    url = value.strip().rstrip("/")
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
-        raise Rejected(f"{name} is no usable URL; set it to https://host")
-    if keyed and parts.scheme == "http" and parts.hostname not in LOOPBACK:
-        raise Rejected(f"{name} would send the key unencrypted; use https")
-    return url
-
-
-def identifier(value: Any, what: str) -> str:
-    """An id that the service gave, fit to stand in a path. Raises Busy."""
-    if not isinstance(value, str) or not ID.fullmatch(value) or ".." in value:
-        raise Busy(f"{what}: the answer names no usable id")
-    return value
-
-
-def record(value: Any, what: str) -> dict[str, Any]:
-    """A JSON object. Raises Busy: an answer that is none is asked for again."""
-    if not isinstance(value, dict):
-        raise Busy(f"{what}: the answer is no JSON object")
-    return value
-
-
-def safe(text: object, secret: str) -> str:
-    """Foreign words as one line, without the key and without the signature of a storage URL."""
-    words = str(text).replace(secret, "[key]") if secret else str(text)
-    return clean(SIGNED.sub(r"\1?…", words))
 
 
 class Http:

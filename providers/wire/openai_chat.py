@@ -7,13 +7,14 @@ error     {"custom_id": str, "error": {"message", "code"} | str}
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import orjson
 
 from pipeline.provider import Result
+from providers.wire.lenient_json import as_dict, as_object, as_text, plain
+from providers.wire.thoughts import parts, thinking
 
 UNRUN = {"batch_expired": "expired", "batch_cancelled": "cancelled"}  # codes of rows that were never run
 
@@ -51,7 +52,7 @@ def read(line: bytes) -> dict:
 def _answer(custom_id: str | None, body: dict) -> Result:
     choice = as_dict(body["choices"][0]) if isinstance(body["choices"], list) else {}
     message = as_dict(choice.get("message"))
-    aloud, content = _parts(message.get("content"))
+    aloud, content = parts(message.get("content"))
     thought, text = thinking(content)
     ok = isinstance(text, str) and bool(text.strip())
     refusal = message.get("refusal")
@@ -70,37 +71,6 @@ def _answer(custom_id: str | None, body: dict) -> Result:
     )
 
 
-def _parts(content: object) -> tuple[str | None, object]:
-    """Thoughts and text of a message; some services give a list of parts, and thoughts as parts of their own."""
-    if not isinstance(content, list):
-        return None, content
-    said: dict[bool, list[str]] = {True: [], False: []}
-    for part in map(as_dict, content):
-        thought = part.get("type") in ("thinking", "reasoning")
-        words = part.get("thinking") if thought and "thinking" in part else part.get("text")
-        said[thought].append(str(_parts(words)[1] or "") if isinstance(words, list) else str(words or ""))
-    return "".join(said[True]) or None, "".join(said[False])
-
-
-def thinking(text: object) -> tuple[str | None, object]:
-    """What open models think aloud, and the answer after it. A template may have opened the tag itself."""
-    if not isinstance(text, str) or "think>" not in text:
-        return None, text
-    thought, closed, answer = text.partition("</think>")
-    opened = thought.lstrip().startswith("<think>")
-    alone = closed and "<think>" not in thought and _alone(thought, answer)
-    if not (opened or alone):
-        return None, text
-    more, answer = thinking(answer.lstrip()) if answer.lstrip().startswith("<think>") else (None, answer)
-    first = thought.lstrip().removeprefix("<think>").strip()
-    return "\n\n".join(filter(None, (first, more))) or None, answer.lstrip() if isinstance(answer, str) else answer
-
-
-def _alone(thought: str, answer: str) -> bool:
-    """Whether a closing tag without an opening one is a tag: on a line of its own, or before JSON."""
-    return (thought.endswith("\n") and answer.startswith("\n")) or answer.lstrip().startswith(("{", "["))
-
-
 def _failure(row: dict, response: dict, body: dict) -> dict[str, Any]:
     """Services put the reason in one of three places, as an object or as a string."""
     status = response.get("status_code")
@@ -116,39 +86,3 @@ def _failure(row: dict, response: dict, body: dict) -> dict[str, Any]:
 
 def failure(message: object, code: object = None) -> dict[str, Any]:
     return {"message": str(message), "code": None if code is None else str(code)}
-
-
-def as_object(value: object) -> dict | None:
-    """A JSON object given as bytes, as a string or as itself."""
-    if isinstance(value, bytes | str):
-        try:
-            value = orjson.loads(value)
-        except ValueError:
-            value = _lenient(value)
-    return value if isinstance(value, dict) else None
-
-
-def _lenient(value: bytes | str) -> object:
-    """What strict JSON refuses and services send: half an emoji as a lone surrogate, NaN in a number."""
-    try:
-        text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
-        plain = json.dumps(json.loads(text), ensure_ascii=False).encode("utf-8", "replace")
-        return json.loads(plain)
-    except (ValueError, RecursionError):
-        return None
-
-
-def plain(value: object) -> str:
-    """A value as JSON; "" for what would not survive it: numbers beyond 64 bits, hundreds of levels."""
-    try:
-        return orjson.dumps(value).decode()
-    except TypeError:
-        return ""
-
-
-def as_dict(value: object) -> dict:
-    return value if isinstance(value, dict) else {}
-
-
-def as_text(value: object) -> str | None:
-    return value if isinstance(value, str) else None

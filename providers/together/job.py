@@ -1,0 +1,43 @@
+"""A job as the SDK hands it out: its state, its age, how much of it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.errors import clean
+from pipeline.provider import Shard
+from providers.wire.check_answer import identifier
+
+STATES = {
+    "VALIDATING": "running",
+    "IN_PROGRESS": "running",
+    "CANCELING": "running",
+    "CANCELLING": "running",
+    "COMPLETED": "completed",
+    "FAILED": "failed",
+    "EXPIRED": "expired",
+    "CANCELLED": "cancelled",
+    "CANCELED": "cancelled",
+}
+
+
+def ref_of(job: Any, shard: Shard) -> dict[str, Any]:
+    return {"id": identifier(job.id, "start"), "created": created_of(job), "requests": shard.requests}
+
+
+def state_of(job: Any) -> str:
+    return STATES.get(str(getattr(job, "status", None) or "").upper(), "running")
+
+
+def created_of(job: Any) -> str:
+    created = getattr(job, "created_at", None)
+    return created.isoformat() if hasattr(created, "isoformat") else clean(created or "", 40)
+
+
+def done_of(job: Any, ref: Mapping[str, Any]) -> int | None:
+    """`progress` is a percentage of the requests."""
+    progress = getattr(job, "progress", None)
+    if not isinstance(progress, int | float) or not 0 <= progress <= 100:
+        return None
+    return round(progress / 100 * ref.get("requests", 0))
