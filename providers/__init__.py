@@ -1,4 +1,5 @@
-"""The plugins, a module or a package for each; `wire` is what several services speak, `job_folders` jobs on this machine.
+"""The plugins, a module or a package for each; `wire` is what several services speak, `job_folders` jobs on this
+machine.
 
-A plugin imports the public face of `pipeline` (provider, hookspecs, errors, variables), its own modules and those two.
+A plugin imports the public face of `pipeline` (provider, hookspecs, errors, variables), its own modules, those two.
 """

@@ -107,7 +107,8 @@ class Fake(Provider):
         return job["id"]
 
     def _of(self, handle: Mapping[str, Any]) -> list[dict]:
-        return [job for job in self.service.jobs if job["file"] == handle["file"]]
+        file = handle["file"]
+        return [job for job in self.service.jobs if job["file"] == file]
 
     def _job(self, ref: Mapping[str, Any]) -> dict:
         return next(job for job in self.service.jobs if job["id"] == ref["id"])

@@ -65,7 +65,7 @@ def drawn() -> str:
     there = arrows()
     below = {above: [_short(name) for name in ROOMS if (above, name) in there] for above in ROOMS}
     return "\n".join(
-        f"{_short(name):<18} → {' '.join(names) or '(nothing of ours)'}" for name, names in below.items()
+        f"{_short(name):<21} → {' '.join(names) or '(nothing of ours)'}" for name, names in below.items()
     )
 
 

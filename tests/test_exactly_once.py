@@ -135,6 +135,16 @@ def test_a_start_is_repeated_only_after_settle_and_three_good_lists(make_batch, 
     assert len(service.jobs) == 1
 
 
+def test_a_shard_without_an_upload_has_no_job_to_look_for(make_batch, service, send):
+    """Its first start was lost, and the second one refused for good: that takes the upload with it."""
+    make_batch("a")
+    service.fault("start", NEVER, Rejected("no such model"))
+    with pytest.raises(Rejected):
+        send()
+    send()
+    assert service.paid() == ["a"]
+
+
 def test_while_the_list_cannot_be_read_nothing_is_sent_again(make_batch, service, send):
     make_batch("a")
     service.fault("start", LOST)

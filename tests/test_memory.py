@@ -74,7 +74,9 @@ def test_a_shard_of_100_mb_is_never_in_memory(name, tmp_path):
         peaks = []
         for run, count, words in (("small", 100, "oats"), ("large", REQUESTS, "oats " * (LONG // 5))):
             ws = Workspace.of(run, name)
-            talks = write_jsonl(tmp_path / f"{run}.jsonl", [{"id": f"a-{n}", "text": words} for n in range(count)])
+            talks = write_jsonl(
+                tmp_path / f"{run}.jsonl", [{"id": f"a-{n}", "text": f"{n} {words}"} for n in range(count)]
+            )
             batched(ws, [talks], Prompt("m"))
             server.text = "{}" + "x" * (LONG if run == "large" else 1)
             peaks.append([peak(env, command, "--run", run) for command in ("submit", "results")])
