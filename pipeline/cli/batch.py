@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from pipeline.base.humanize import many
@@ -9,6 +11,9 @@ from pipeline.cli.command import command
 from pipeline.cli.given import Given
 from pipeline.cli.main import say
 from pipeline.cli.options import ASKING
+
+if TYPE_CHECKING:
+    from pipeline.batch.prompt import Prompt
 
 
 @command("batch", f"RUN PROVIDER files {' '.join(ASKING)} VERBOSE")
@@ -23,15 +28,15 @@ def batch(given: Given) -> None:
     with lock(given.ws.lock, "batch"):
         if given.files:
             inputs.read(given, list(given.files))
-        count = _batch(given, asked)
-    click.echo(f"{many(count, 'request')} for {', '.join(dict.fromkeys(one.model for one in asked))}")
+        click.echo(_batch(given, asked))
 
 
-def _batch(given: Given, asked: list) -> int:
-    """What was sent before is handed to the stage here: it knows no ledger."""
+def _batch(given: Given, asked: list[Prompt]) -> str:
+    """How many requests there are. What was sent before is handed to the stage, which knows no ledger."""
     from pipeline.batch.build_requests import batch
     from pipeline.jobs.keep_as_sent import Kept
     from pipeline.jobs.ledger import Ledger
 
     before = Kept(Ledger(given.ws))
-    return batch(given.ws, given.plugin, asked, before, given.OVERLAP, given.VERBOSE, say)
+    count = batch(given.ws, given.plugin, asked, before, given.OVERLAP, given.VERBOSE, say)
+    return f"{many(count, 'request')} for {', '.join(dict.fromkeys(one.model for one in asked))}"

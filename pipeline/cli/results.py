@@ -19,18 +19,23 @@ from pipeline.cli.given import Given
 )
 def results(given: Given) -> None:
     """Collect the output of the jobs, one line per request (free)."""
+    counts = _collected(given)
+    click.echo("\n".join(_said(given, counts)))
+    if given.STRICT:
+        check_complete(counts, _rounds(counts))
+
+
+def _collected(given: Given) -> Counter[str]:
+    """With a line that tells how far the jobs are, if it waits."""
     from pipeline.cli.progress import Progress
     from pipeline.results.collect import collect
 
     progress = Progress(live=given.WAIT and sys.stderr.isatty())
     show = {"show": progress.show} if given.WAIT else {}
     try:
-        counts = collect(given.watch(say=progress.news, **show), given.WAIT)
+        return collect(given.watch(say=progress.news, **show), given.WAIT)
     finally:
         progress.end()
-    click.echo("\n".join(_said(given, counts)))
-    if given.STRICT:
-        check_complete(counts, _rounds(counts))
 
 
 def _said(given: Given, counts: Counter[str]) -> Iterator[str]:

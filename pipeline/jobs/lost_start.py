@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.base.humanize import many
-from pipeline.errors import Busy, UnfinishedError
+from pipeline.errors import Busy, DoubtError, UnfinishedError
 from pipeline.jobs.receipt import MOST_LOST, Receipt
 from pipeline.jobs.start_context import Starter
 from pipeline.jobs.which_job_is_ours import certain, keep, mine
@@ -17,6 +17,11 @@ LOOK = "`make submit` takes the job once the service lists it; REPLACE=1 pays on
 def most_lost(starter: Starter, receipt: Receipt) -> int:
     """After how many lost starts a shard is not started again: that it is once more, a person must say."""
     return receipt.lost + 1 if receipt.doubted and starter.replace else MOST_LOST
+
+
+def gives_up(receipt: Receipt) -> DoubtError:
+    """What to raise then."""
+    return DoubtError(f"{receipt.shard}: {doubt(receipt)}. It is not started again. {LOOK}")
 
 
 def doubt(receipt: Receipt) -> str:

@@ -6,10 +6,8 @@ service's own list decides: a job of this upload that was not there before the s
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from pipeline.errors import Ambiguous, Busy, DoubtError, Rejected, SpendError
-from pipeline.jobs.lost_start import LOOK, doubt, most_lost, recover
+from pipeline.errors import Ambiguous, Busy, Rejected, SpendError
+from pipeline.jobs.lost_start import doubt, recover
 from pipeline.jobs.receipt import Receipt
 from pipeline.jobs.second_job import look
 from pipeline.jobs.start_context import Starter
@@ -17,25 +15,13 @@ from pipeline.jobs.which_job_is_ours import adopt, best, certain, keep, names
 from pipeline.provider import Found
 
 
-def start(starter: Starter, receipt: Receipt, afford: Callable[[Receipt], None]) -> Receipt:
-    """Start a shard; and again, if its start proved never to have happened: see `lost_start.most_lost`.
+def start(starter: Starter, receipt: Receipt) -> Receipt:
+    """Take a shard from `planned` or `uploaded` to `running`, or back to `uploaded` with one more start `lost`.
 
-    `afford` is asked before each start. Raises if it cannot be started, with nothing lost; DoubtError where only a
-    person can say that it is to be started again.
+    Raises if it cannot, with nothing lost.
     """
-    most = most_lost(starter, receipt)
-    while receipt.lost < most:
-        afford(receipt)
-        if receipt.lost:
-            starter.say(f"{receipt.shard}: {doubt(receipt)}; it is started again, which may pay again")
-        receipt = _start(starter, receipt)
-        if receipt.ref:
-            return receipt
-    raise DoubtError(f"{receipt.shard}: {doubt(receipt)}. It is not started again. {LOOK}")
-
-
-def _start(starter: Starter, receipt: Receipt) -> Receipt:
-    """Take a shard from `planned` or `uploaded` to `running`, or back to `uploaded` with one more start `lost`."""
+    if receipt.lost:
+        starter.say(f"{receipt.shard}: {doubt(receipt)}; it is started again, which may pay again")
     receipt = _staged(starter, receipt)
     shard = starter.ledger.shard(receipt)
     there = starter.clock.patiently(lambda: starter.provider.find(shard, receipt.handle))

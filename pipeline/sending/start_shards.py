@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pipeline.base.humanize import many
 from pipeline.errors import DoubtError
+from pipeline.jobs.lost_start import gives_up, most_lost
 from pipeline.jobs.receipt import Receipt
 from pipeline.jobs.start import start
 from pipeline.jobs.start_context import Starter
@@ -35,9 +36,15 @@ def start_shards(starter: Starter, waiting: list[Receipt], tariff: Tariff, bound
 
 
 def _start(starter: Starter, receipt: Receipt, tariff: Tariff, bounds: Bounds) -> int:
-    started = start(starter, receipt, lambda one: afford(starter.ledger, [one], tariff, bounds))
-    starter.say(f"{started.shard}: {many(started.requests, 'request')}, job {started.ref['id']}")
-    return started.requests if started.intent else 0  # a job that was taken over had no intent
+    """Requests that were sent; 0 if a job was taken over. Money is asked for before each start of the shard."""
+    most = most_lost(starter, receipt)
+    while not receipt.ref:
+        if receipt.lost >= most:
+            raise gives_up(receipt)
+        afford(starter.ledger, [receipt], tariff, bounds)
+        receipt = start(starter, receipt)
+    starter.say(f"{receipt.shard}: {many(receipt.requests, 'request')}, job {receipt.ref['id']}")
+    return receipt.requests if receipt.intent else 0  # a job that was taken over had no intent
 
 
 def _say_waiting(starter: Starter, why: str) -> None:
