@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 KINDS = ("transcript", "rejected", "request", "made", "result", "receipt", "service", "prompt")
@@ -18,7 +18,7 @@ KINDS = ("transcript", "rejected", "request", "made", "result", "receipt", "serv
 @cache
 def schema(kind: str) -> dict[str, Any]:
     """The schema of one kind of record, as a dict."""
-    return json.loads(files(__name__).joinpath(f"{kind}.schema.json").read_text("utf-8"))
+    return json.loads((Path(__file__).parent / f"{kind}.schema.json").read_text("utf-8"))
 
 
 @cache

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
+import io
 import os
 import select
 import signal
@@ -20,6 +22,7 @@ import schemas
 from pipeline.base.duplicate_ids import Ids
 from pipeline.base.processes import ordered
 from pipeline.base.warning_limit import Notices
+from pipeline.transcripts import json_lines as jsonl
 from pipeline.transcripts import quality as lint
 from pipeline.transcripts import read_file as file
 from pipeline.transcripts.encoding import decode
@@ -630,3 +633,25 @@ def test_a_run_that_cannot_be_read_is_named(words, message, run, tmp_path):
         write_jsonl(tmp_path / "data/runs/two" / provider / "results.jsonl", [{"id": "a"}])
     code, _, err = run("transcripts", "--transcripts", words, "--run", "two")
     assert (code, message in err) == (2, True), err
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"id": "a", "title": "Käthe \u2028", "text": 'oats \\ " \u2029', "metadata": {"id": 1}},
+        {"title": "no id first", "id": "a", "text": "oats"},
+        {"id": "a", "text": "oats", "source": {"path": "theirs", "sha256": "x"}},
+        {"id": "a", "transcript": "oats"},
+        {"id": 7, "text": "oats", "title": None},
+        {"id": "a", "segments": [{"text": "oats"}]},
+    ],
+)
+def test_the_source_of_a_record_has_the_hash_of_all_but_its_id(record):
+    (outcome,) = jsonl.read(io.BytesIO(orjson.dumps(record)), "talks.jsonl")
+    said = {name: value for name, value in record.items() if name not in ("id", "guid")}
+    made = orjson.loads(outcome.line)
+    assert made["source"]["sha256"] == hashlib.sha256(orjson.dumps(said)).hexdigest()
+    theirs = record.get("source", {"path": "talks.jsonl", "format": "jsonl"})
+    assert made["source"]["path"] == theirs["path"] and made["source"]["record"] is True
+    assert outcome.line == orjson.dumps(made)
+    assert made["text"] == record.get("text", "oats") and list(made)[-1] == "source"

@@ -39,6 +39,8 @@ class Places:
 
 def escape(line: bytes) -> bytes:
     """A line of JSON that every reader takes for one line."""
+    if line.isascii():
+        return line
     for raw, escaped in ESCAPED.items():
         if raw[-1:] in line and raw in line:  # one byte is looked for ten times as fast as three
             line = line.replace(raw, escaped)
@@ -47,10 +49,16 @@ def escape(line: bytes) -> bytes:
 
 def lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
     """Line number (from 1) and bytes of each line that is not blank. Split on b"\\n" and nothing else."""
+    for number, line in ended_lines(stream):
+        yield number, line.rstrip(b"\r\n")
+
+
+def ended_lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """The same with their ends, and so without a copy of each."""
     number = 0
     while line := stream.readline(MAX_LINE):
         number += 1
         if number == 1:
             line = line.removeprefix(b"\xef\xbb\xbf")
-        if line.strip():
-            yield number, line.rstrip(b"\r\n")
+        if line and not line.isspace():
+            yield number, line

@@ -11,7 +11,7 @@ import orjson
 import schemas
 from pipeline.base.atomic_files import BUFFER
 from pipeline.base.faults import Faults
-from pipeline.base.lines import MAX_LINE, lines
+from pipeline.base.lines import MAX_LINE, ended_lines
 
 
 def records(path: Path, kind: str, faults: Faults) -> Iterator[tuple[int, Any]]:
@@ -34,11 +34,12 @@ def parse(stream: BinaryIO, path: Path, kind: str, faults: Faults) -> Iterator[t
 
 def values(stream: BinaryIO) -> Iterator[tuple[int, Any, str]]:
     """Line number and value of each line of JSON; or None, and why it is none."""
-    for number, line in lines(stream):
+    for number, line in ended_lines(stream):
         try:
             yield number, orjson.loads(line), ""
-        except orjson.JSONDecodeError as error:
-            yield number, None, _why_not_json(line, error)
+        except orjson.JSONDecodeError:
+            line = line.rstrip(b"\r\n")
+            yield number, None, _why_not_json(line)
             if len(line) >= MAX_LINE:  # the rest of it would be read as lines of their own
                 return
 
@@ -48,11 +49,15 @@ def blame(path: Path, number: int, reasons: Iterable[str], faults: Faults) -> No
         faults.add(f"{path}:{number}", reason)
 
 
-def _why_not_json(line: bytes, error: orjson.JSONDecodeError) -> str:
+def _why_not_json(line: bytes) -> str:
     if len(line) >= MAX_LINE:
         return f"the line is longer than {MAX_LINE >> 20} MiB"
     try:
         line.decode("utf-8")
     except UnicodeDecodeError as bad:
         return f"not UTF-8: byte 0x{line[bad.start]:02x} at offset {bad.start}"
-    return f"not JSON: {error.msg} at column {error.colno}"
+    try:
+        orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        return f"not JSON: {error.msg} at column {error.colno}"
+    raise AssertionError("a line is not JSON with its end alone")

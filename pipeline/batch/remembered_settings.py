@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import inspect
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,6 +31,8 @@ def settings(ws: Workspace, reading: Reading, asking: dict[str, object], inputs:
 
 def code(plugin: Provider) -> str:
     """A hash of the code that makes requests: other code makes the batch anew, and keeps what was sent."""
+    import inspect
+
     own = Path(__file__).parent.parent.parent
     paths = [*sorted((own / "pipeline").rglob("*.py")), *sorted((own / "providers").rglob("*.py"))]
     whole = hashlib.sha256()

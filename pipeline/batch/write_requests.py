@@ -27,6 +27,7 @@ class Writer:
 
     def __init__(self, ws: Workspace, requests: BinaryIO, index: BinaryIO, notices: Notices) -> None:
         self._ws, self._requests, self._index, self._notices = ws, requests, index, notices
+        self._input = str(ws.transcripts)
         self.faults, self.count = Faults(), 0
         self._seen, self._refused = Ids(), False
 
@@ -59,7 +60,7 @@ class Writer:
             self._ws.round.unlink()
 
     def _where(self, number: int) -> str:
-        return f"{self._ws.transcripts}:{number}"
+        return f"{self._input}:{number}"
 
 
 def _same_file(stream: BinaryIO, path: Path) -> bool:

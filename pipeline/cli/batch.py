@@ -20,15 +20,21 @@ if TYPE_CHECKING:
 def batch(given: Given) -> None:
     """Turn transcripts into requests, one a line (free). FILES are read first, as `transcripts` does."""
     from pipeline.base.lock import lock
-    from pipeline.cli import asking, inputs
+    from pipeline.cli import asking
     from pipeline.jobs.older_workspaces import remember
 
     remember(given.ws, lambda: given.plugin)
     asked = asking.asked(given)
     with lock(given.ws.lock, "batch"):
-        if given.files:
-            inputs.read(given, list(given.files))
+        _read(given)
         click.echo(_batch(given, asked))
+
+
+def _read(given: Given) -> None:
+    if given.files:
+        from pipeline.cli import inputs
+
+        inputs.read(given, list(given.files))
 
 
 def _batch(given: Given, asked: list[Prompt]) -> str:

@@ -68,6 +68,8 @@ class Kept:
         None if nothing of it was sent. Of what was sent more than once its own counts before that of a transcript
         that only asks the same, then the newest.
         """
+        if not self._places:
+            return []
         keys = [source(transcript), *([reading(transcript)] if self._read else [])]
         alike = [one for key in keys for one in self._all(key) if one.asks(ask)]
         own = [one for one in alike if one.row.get("id") == transcript["id"]]

@@ -11,7 +11,7 @@ import orjson
 
 from pipeline.base.atomic_files import BUFFER
 from pipeline.base.faults import Faults
-from pipeline.base.lines import lines
+from pipeline.base.lines import ended_lines
 from pipeline.base.records import parse
 from pipeline.base.workspace import Workspace
 from pipeline.errors import InputError, Unencodable
@@ -69,7 +69,7 @@ def at(ledger: Ledger, provider: Provider, places: Iterable[int]) -> Iterator[tu
     for path, start in _files(ledger.ws):
         with path.open("rb", buffering=BUFFER) as stream, _index(ledger.ws, start) as index:
             rows = enumerate(index, 1)
-            for number, raw in lines(stream):
+            for number, raw in ended_lines(stream):
                 if start + number == place:
                     request, place = orjson.loads(raw), next(wanted, None)
                     yield request, line_of(ledger, provider, request), _beside(rows, number)

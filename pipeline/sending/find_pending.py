@@ -31,11 +31,14 @@ def survey(
     of, kinds, groups = key(provider, asked.each), {}, defaultdict(list)
     finders = [Finder(before, kinds) for before in _before(ledger, provider, asked, again)]
     for one, kind in _checked(ledger, provider):
-        asks, number = of(one.line, kind.model), kinds.setdefault(kind, len(kinds))
+        number, asks = kinds.setdefault(kind, len(kinds)), b""
         if asked.sample:
+            asks = of(one.line, kind.model)
             groups[transcript(one.request["custom_id"])].append((len(one.line), asks))
         for finder in finders:
-            finder.add(one, number, asks, provider)
+            if not finder.has(one):
+                asks = asks or of(one.line, kind.model)
+                finder.add(one, number, asks, provider)
     for finder in finders:
         if not asked.each:
             finder.paid(ledger, provider, of)

@@ -73,11 +73,14 @@ class Finder:
         self._candidates: list[tuple[str, bytes]] = []  # that replace what was sent
         self._firsts: dict[bytes, str] = {}  # custom_ids of pending requests, for messages
 
+    def has(self, one: Sendable) -> bool:
+        """Whether the next request of the batch was sent before."""
+        self.found.total += 1
+        return self._before.has(one.line, one.request["custom_id"])
+
     def add(self, one: Sendable, kind: int, asked: bytes, provider: Provider) -> None:
+        """One that was not."""
         found, name = self.found, one.request["custom_id"]
-        found.total += 1
-        if self._before.has(one.line, name):
-            return
         if one.later:
             found.combining.add(asked)
         if self._before.otherwise(one.line, name, provider.custom_id(one.line), one.later):

@@ -73,7 +73,7 @@ def ingest(
                     if verbose:
                         say(f"left out: {clean(outcome.where)}: {clean(outcome.faults[0], 300)}")
                 continue
-            good.write(escape(outcome.line) + b"\n")
+            good.writelines((escape(outcome.line), b"\n"))  # a sum would copy each once more
             _describe(outcome, tally, notices, say if verbose else None)
         notices.close()
         if not (skip and tally.transcripts):

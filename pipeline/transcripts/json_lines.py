@@ -14,6 +14,7 @@ from pipeline.transcripts.outcome import Outcome
 from pipeline.transcripts.readers.field_names import ALIASES, renamed
 from pipeline.transcripts.readers.reading import join, segment, tidy
 
+IDS = {"id", *ALIASES["id"]}
 OURS = ("record", "sha256", "joined", "given")  # fields of a source that say how we read, and no one else
 RESULT = {"id", "custom_id", "outcome", "sent_as", "job", "text"}
 TAKEN = ("id", "text", "title", "show", "published", "metadata")  # of a result: its answer is the text
@@ -44,17 +45,27 @@ def outcome(value: Any, where: str, path: str, said: set[str]) -> Outcome:
         record["text"], about["joined"] = _words(record["segments"]), True
     if not record["text"]:
         return Outcome(where, record["id"], faults=["$.segments: no words in any segment"])
-    theirs = record.get("source", {"path": path, "format": "jsonl"})
-    record["source"] = {name: value for name, value in theirs.items() if name not in OURS} | about
+    record["source"] = _source(record, path) | about
+    warnings = _new_aliases(read_as, said) if read_as else []
+    return Outcome(where, record["id"], orjson.dumps(record), warnings=warnings, format="jsonl")
+
+
+def _source(record: dict[str, Any], path: str) -> dict[str, Any]:
+    """As the record says it, less what only we say."""
+    if "source" not in record:
+        return {"path": path, "format": "jsonl"}
+    return {name: value for name, value in record["source"].items() if name not in OURS}
+
+
+def _new_aliases(read_as: dict[str, str], said: set[str]) -> list[tuple[str, str]]:
     new = sorted(read_as.keys() - said)
     said.update(new)
-    warnings = [("alias", f"`{alias}` is read as `{read_as[alias]}`") for alias in new]
-    return Outcome(where, record["id"], orjson.dumps(record), warnings=warnings, format="jsonl")
+    return [("alias", f"`{alias}` is read as `{read_as[alias]}`") for alias in new]
 
 
 def _hash(value: dict[str, Any]) -> str:
     """Of a record as it stands, but for its id: under another one it is the same."""
-    said = {name: inner for name, inner in value.items() if name not in ("id", *ALIASES["id"])}
+    said = {name: inner for name, inner in value.items() if name not in IDS}
     return hashlib.sha256(orjson.dumps(said)).hexdigest()
 
 

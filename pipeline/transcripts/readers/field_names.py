@@ -25,13 +25,13 @@ DAY = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[Tt ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?
 def renamed(record: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
     """The record under the schema's names, and which name was read as which. A name that is there already wins."""
     made, read_as = {key: value for key, value in record.items() if value is not None}, {}
-    for alias in sorted(NAMES.keys() & record.keys()):
+    for alias in () if NAMES.keys().isdisjoint(record) else sorted(NAMES.keys() & record.keys()):
         if (name := NAMES[alias]) not in made and alias in made:
             made[name] = made.pop(alias)
             read_as[alias] = name
     if isinstance(made.get("id"), int) and not isinstance(made["id"], bool):
         made["id"] = str(made["id"])
-    for name in FORMS & made.keys():
+    for name in () if FORMS.isdisjoint(made) else FORMS & made.keys():
         if isinstance(made[name], str):
             made[name] = FIT[name](made[name]) or made[name]  # what does not fit is the schema's to refuse
     return made, read_as
