@@ -8,7 +8,8 @@
 # Your defaults for the variables below: local.mk for every run, run.mk for one; neither is in git.
 override THERE := $(.VARIABLES)
 -include local.mk
-RUN ?= default
+RUN  ?= default
+VENV ?= .venv
 # Make would run $(shell ...) inside a value, and RUN and PROVIDER become parts of file names.
 override hash  := \#
 override UNFIT := / \ : ; % * ? = & | < > ( ) [ ] { } ' " ` ~ ! , @ + ^ $(hash)
@@ -19,70 +20,25 @@ $(call named,RUN)
 -include data/runs/$(RUN)/run.mk
 PROVIDER ?= together
 $(call named,PROVIDER)
-override VARIABLES := RUN PROVIDER TRANSCRIPTS ENCODING ERRORS VERBOSE WORKERS \
-             MODEL PROMPT PROMPTS TEMPLATE ANSWER MAX_TOKENS TEMPERATURE TOP_P EXTRA CONTEXT LONG OVERLAP \
-             BUDGET SAMPLE EACH PRICE_IN PRICE_OUT QUEUE_TOKENS QUEUE_JOBS N ID JSON \
-             WAIT POLL SETTLE RETRY REPLACE ADOPT PARTIAL STRICT BASE_URL KEY_ENV \
-             LIVE_CONCURRENCY LIVE_RPM VLLM_COMMAND VLLM_ARGS LOCAL_MODEL LOCAL_CONTEXT
-$(foreach v,$(VARIABLES) VENV,$(if $(findstring $$,$(value $v)),$(error $v may not hold a dollar sign)))
+# One table says which variables there are; the commands have their types and defaults from it.
+override VARIABLES := $(shell sed -n 's/^    "\([A-Z_]*\)": .*/\1/p' schemas/settings.schema.json)
 # A name that nobody knows is a typing error: SAMPEL=5 would send everything. Looked at are names on the command line, those
 # that are new since before the two files, and those of the environment that one of them sets.
-override OURS := THERE OURS TYPED ODD WHY hash UNFIT named VARIABLES CURDIR GNUMAKEFLAGS MAKE% MFLAGS SHELL
+override OURS := THERE OURS TYPED ODD ASK WHY hash UNFIT named VARIABLES CURDIR GNUMAKEFLAGS MAKE% MFLAGS SHELL
 override TYPED := $(foreach v,$(filter-out $(OURS),$(.VARIABLES)),$(if $(or $(filter command,$(origin $v)),$(if \
   $(filter .%,$v),,$(or $(filter-out $(THERE),$v),$(filter file override,$(origin $v))))),$v))
+$(foreach v,$(VARIABLES) $(TYPED) VENV,$(if $(findstring $$,$(value $v)),$(error $v may not hold a dollar sign)))
 override ODD := $(sort $(filter-out $(VARIABLES) VENV,$(TYPED)))
-override WHY := $(if $(ODD),$(shell python3 -I pipeline/variables.py $(foreach v,$(PROVIDER) $(ODD),'$(subst ','\'',$v)')))
+override ASK := $(if $(wildcard $(VENV)/installed),$(VENV)/bin/python -m pipeline variables,python3 -I pipeline/variables.py)
+override WHY := $(if $(ODD),$(shell $(ASK) $(foreach v,$(PROVIDER) $(ODD),'$(subst ','\'',$v)')))
 $(if $(ODD),$(if $(filter-out fine,$(or $(WHY),$(ODD))),$(error $(or $(WHY),no variable of this project: $(ODD)))))
 
-# Empty: the command's own default.  `python -m pipeline batch --help` explains each.
-TRANSCRIPTS ?=
-ENCODING    ?=
-ERRORS      ?=
-VERBOSE     ?=
-WORKERS     ?=
-MODEL       ?=
-PROMPT      ?= data/prompts/summary.md
-PROMPTS     ?=
-TEMPLATE    ?=
-ANSWER      ?=
-MAX_TOKENS  ?=
-TEMPERATURE ?=
-TOP_P       ?=
-EXTRA       ?=
-CONTEXT     ?=
-LONG        ?= refuse
-OVERLAP     ?=
-BUDGET      ?=
-SAMPLE      ?=
-EACH        ?=
-PRICE_IN    ?=
-PRICE_OUT   ?=
-QUEUE_TOKENS ?=
-QUEUE_JOBS  ?=
-N           ?= 3
-ID          ?=
-JSON        ?=
-WAIT        ?=
-POLL        ?=
-SETTLE      ?= 300
-RETRY       ?=
-REPLACE     ?=
-ADOPT       ?=
-PARTIAL     ?=
-STRICT      ?=
-BASE_URL    ?=
-KEY_ENV     ?=
-LIVE_CONCURRENCY ?=
-LIVE_RPM    ?=
-VLLM_COMMAND ?=
-VLLM_ARGS   ?=
-LOCAL_MODEL ?=
-LOCAL_CONTEXT ?=
+PROMPT ?= data/prompts/summary.md
+$(foreach v,$(VARIABLES),$(eval $v ?=))
 # An empty one is not passed on: other programs read some of these names, and stumble over nothing where a number is.
-$(foreach v,$(VARIABLES),$(eval $(if $($v),export,unexport) $v))
+$(foreach v,$(VARIABLES) $(ODD),$(eval $(if $($v),export,unexport) $v))
 
 WORK      := data/runs/$(RUN)/$(PROVIDER)
-VENV      ?= .venv
 PYTHON    := $(VENV)/bin/python
 PIPELINE  := $(PYTHON) -m pipeline
 INSTALLED := $(VENV)/installed $(if $(filter local,$(PROVIDER)),$(VENV)/installed-local)

@@ -25,6 +25,7 @@ class Provider(ABC):
     name: str
     about: str = ""  # what it is, in a few words
     keys: tuple[str, ...] = ()  # environment variables that must be set
+    variables: tuple[str, ...] = ()  # others that it reads, but no secrets: make takes them, a run remembers them
     discount: str | None = None  # what batch costs: "50 % less", as the service publishes it; None: not known
     tag: str = "file id"  # by what a job is found again whose start was not answered; "" if by nothing certain
     id_field: str = "custom_id"  # where a line made by `encode` has its id

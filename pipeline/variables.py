@@ -5,21 +5,15 @@ The Makefile asks with the system's Python, before anything is installed: only t
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
 
-NAMES = tuple(
-    """
-    RUN PROVIDER TRANSCRIPTS ENCODING ERRORS VERBOSE WORKERS
-    MODEL PROMPT PROMPTS TEMPLATE ANSWER MAX_TOKENS TEMPERATURE TOP_P EXTRA CONTEXT LONG OVERLAP
-    BUDGET SAMPLE EACH PRICE_IN PRICE_OUT QUEUE_TOKENS QUEUE_JOBS N ID JSON
-    WAIT POLL SETTLE RETRY REPLACE ADOPT PARTIAL STRICT BASE_URL KEY_ENV
-    LIVE_CONCURRENCY LIVE_RPM VLLM_COMMAND VLLM_ARGS LOCAL_MODEL LOCAL_CONTEXT
-    """.split()  # noqa: SIM905
-)
+TABLE = Path(__file__).parent.parent / "schemas" / "settings.schema.json"
+NAMES = tuple(json.loads(TABLE.read_text("utf-8"))["properties"])
 # What libraries, services and the workshop read: given to make, they reach them.
 OTHERS = tuple(
     """
@@ -35,9 +29,10 @@ SECRET = re.compile(r".*(KEY|SECRET|TOKEN|PASSWORD)(_ID)?\Z", re.I)
 PROVIDERS = {"setup.cfg": r"^    ([\w-]+) = providers\.", "services.yaml": r"^([\w-]+):"}
 
 
-def unknown(provider: str, names: list[str]) -> Iterator[str]:
-    """A sentence for each name that nobody reads; `OPENAI_BASE_URL` is read by the provider `openai`."""
-    known = [*NAMES, *OTHERS, *map(_address, [provider, *_providers()])]
+def unknown(provider: str, names: Iterable[str], declared: Iterable[str] = ()) -> Iterator[str]:
+    """A sentence for each name that nobody reads. The provider `openai` reads `OPENAI_BASE_URL`, and a plugin what
+    it has `declared`."""
+    known = [*NAMES, *OTHERS, *declared, *map(_address, [provider, *_providers()])]
     for name in names:
         near = get_close_matches(name.upper().replace("-", "_"), known, 1, 0.9 if name.startswith(FOREIGN) else 0.6)
         if name not in known and (near or not name.startswith(FOREIGN) or SECRET.fullmatch(name)):
@@ -60,7 +55,7 @@ def _sentence(name: str, near: list[str]) -> str:
         return f"{shown}: a key comes from the environment only, as others can read what is typed or kept in a file"
     if near:
         return f"{shown} is no variable of this project; {near[0]}?"
-    return f"{shown} is no variable of this project; README.md lists them; a plugin's own is exported in the shell"
+    return f"{shown} is no variable of this project; README.md lists them; a plugin declares its own"
 
 
 if __name__ == "__main__":

@@ -9,9 +9,10 @@ import sys
 
 import pytest
 
+import schemas
 from pipeline.cli import main
 from pipeline.variables import NAMES
-from tests import house
+from tests import house, tables
 from tests.conftest import PLUGINS, ROOT
 
 HEAVY = ("together", "httpx", "pydantic", "xllamacpp", "jsonschema", "boto3", "botocore")
@@ -62,13 +63,16 @@ def test_heavy_modules_are_imported_where_they_are_used(module):
     assert out.stdout.strip() == "[]"
 
 
-def test_every_variable_of_the_makefile_is_in_the_readme_and_an_option():
-    makefile, readme = (ROOT / "Makefile").read_text(), (ROOT / "README.md").read_text()
-    names = set(re.search(r"VARIABLES := ((?:.*\\\n)*.*)", makefile)[1].replace("\\\n", " ").split())
+def test_variables_are_one_table():
+    """schemas/settings.schema.json: make takes the names from it, the commands and the README all of it."""
+    names = subprocess.run(
+        ["make", "-f", "Makefile", "-f", "-", "names"], input="names:; @echo $(VARIABLES)", cwd=ROOT,
+        capture_output=True, text=True,
+    ).stdout  # fmt: skip
     options = {option.envvar for command in main.commands.values() for option in command.params}
-    assert names - PLUGINS == options - {None}
-    assert names == set(NAMES)
-    assert all(f"`{name}`" in readme for name in names)
+    assert names.split() == list(schemas.schema("settings")["properties"]) == list(NAMES)
+    assert set(NAMES) - PLUGINS == options - {None}
+    assert f"{tables.BEGIN}{tables.table()}\n{tables.END}" in tables.PAGE.read_text("utf-8")
 
 
 def test_every_command_and_goal_is_in_the_readme():

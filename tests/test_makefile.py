@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.hookspecs import GROUP
 from tests.conftest import ROOT, read_jsonl, write_jsonl
 from tests.together_server import TogetherServer
 
@@ -246,6 +247,9 @@ def test_without_a_key_nothing_is_sent_and_the_variable_is_named(make):
     [
         ("RUN", "$(shell touch pwned)"),
         ("MODEL", "$(shell touch pwned)"),
+        ("VENV", "$(shell touch pwned)"),
+        ("BEDROCK_BUCKET", "$(shell touch pwned)"),
+        ("TMPDIR", "$(shell touch pwned)"),
         ("RUN", "../x"),
         ("RUN", "a b"),
         ("RUN", "a'b"),
@@ -297,6 +301,23 @@ def test_every_goal_refuses_it_in_a_file_too(goal, make):
         )
     assert make(goal, "-n").returncode == 0
     assert make.server.requests == []
+
+
+def test_a_plugin_declares_its_own_variables(make):
+    info = make.root / "batch_acme-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: batch-acme\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[{GROUP}]\nacme = batch_acme\n")
+    (make.root / "batch_acme.py").write_text(
+        "from providers.local import Local\nfrom pipeline.hookspecs import hookimpl\n"
+        "class Acme(Local):\n    name, variables = 'acme', ('ACME_REGION',)\n"
+        "@hookimpl\ndef batch_provider():\n    return Acme()\n"
+    )
+    make.ok("batch", PROVIDER="acme", ACME_REGION="north")
+    make.refused(
+        "batch", says="ACME_REGIO is no variable of this project; ACME_REGION?", PROVIDER="acme", ACME_REGIO=1
+    )
+    make.refused("batch", says="ACME_REGION is no variable of this project", ACME_REGION="north")
 
 
 def test_names_of_variables_are_no_commands(make):

@@ -20,6 +20,7 @@ from pipeline.cli import (  # noqa: F401 (they add their commands)
     transcripts,
     try_few,
     validate,
+    variables,
 )
 from pipeline.cli.main import main
 

@@ -48,7 +48,7 @@ def stamp(given: Given) -> dict[str, Any]:
     """The variables by their names, a Path for each file; and what makes requests beside them."""
     paths = [Path(named(word)) for word in (given.PROMPTS or given.PROMPT).split()]
     schemas = [load(str(path)).answer for path in paths if path.exists()]
-    values = {name.lower(): given.values[name] for name in ASKING}
+    values = {name.lower(): given.values[name] for name in ASKING.split()}
     files = {name: Path(values[name]) if values[name] else "" for name in ("template", "answer")}
     return values | files | {
         "files": [*paths, *(Path(schema) for schema in schemas if isinstance(schema, str))],

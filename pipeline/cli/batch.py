@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pipeline.batch.prompt import Prompt
 
 
-@command("batch", f"RUN PROVIDER files {' '.join(ASKING)} VERBOSE")
+@command("batch", f"RUN PROVIDER files {ASKING} VERBOSE")
 def batch(given: Given) -> None:
     """Turn transcripts into requests, one a line (free). FILES are read first, as `transcripts` does."""
     from pipeline.base.lock import lock

@@ -12,14 +12,11 @@ from pipeline.cli.main import main
 from pipeline.cli.options import option
 
 
-def command(name: str, variables: str, hidden: bool = False, **words: str) -> Callable:
-    """Make a function of a Given the command of that name, with its docstring as --help.
-
-    `words` say of a variable what it means to this command.
-    """
+def command(name: str, variables: str, hidden: bool = False) -> Callable:
+    """Make a function of a Given the command of that name, with its docstring as --help."""
 
     def make(function: Callable[[Given], None]) -> click.Command:
-        params = [option(variable, words.get(variable, "")) for variable in variables.split()]
+        params = [option(variable) for variable in variables.split()]
 
         def call(**values: Any) -> None:
             function(Given(values))

@@ -1,12 +1,28 @@
-"""The options of the commands: a table. Each can also come from the environment, under the name that make uses."""
+"""The options of the commands, from the table of variables. Each can also come from the environment, as of make."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import click
+
+import schemas
+
+TABLE: Mapping[str, Mapping[str, Any]] = schemas.schema("settings")["properties"]
+ASKING = " ".join(name for name, row in TABLE.items() if row.get("kept") == "ask")
+READING = " ".join(name for name, row in TABLE.items() if row.get("kept") == "read")
+PRICES = "PRICE_IN PRICE_OUT"
+PLANNING = f"RETRY REPLACE EACH SAMPLE BUDGET QUEUE_TOKENS QUEUE_JOBS {PRICES}"
+FLAGS = {"N": "--number"}  # where it is not the variable's own name
+# Options that are no variables.
+OWN: Mapping[str, Mapping[str, Any]] = {
+    "no_new_jobs": {"type": "boolean", "description": "only check that every request has a job; never pay"},
+    "strict": {"type": "boolean", "description": "exit 3 if a request has no answer"},
+    "kind": {"enum": ["transcript", "request", "result"], "default": "transcript", "description": "of record"},
+}
 
 
 class Number(click.FloatRange):
@@ -24,101 +40,33 @@ class Number(click.FloatRange):
         return super().convert(number, param, ctx)
 
 
-TEXT = {"default": ""}
-FLAG = {"is_flag": True}
-COUNT = {"type": click.IntRange(1)}
-MONEY = {"type": Number(0)}
-PRICE = {"type": Number(0, 1e6)}
-SHOWN = {"show_default": True}
-
-# What decides which transcripts there are, and how they are read.
-READING = {
-    "TRANSCRIPTS": TEXT | {"help": "Files or folders; those of the last time without it."},
-    "ENCODING": TEXT | {"help": "Encoding of the files; found out for each without it."},
-    "ERRORS": {
-        "type": click.Choice(["stop", "skip"]),
-        "help": "A transcript that cannot be read: stop there (the default), or list it in rejected.jsonl.",
-    },
-    "WORKERS": COUNT | {"help": "Processes that read files; the processors without it."},
-    "VERBOSE": FLAG | {"help": "A line for each file, and every warning."},
-}
-# What decides the content of a request.
-ASKING = {
-    "MODEL": TEXT | {"help": "Model; the provider's own default without it."},
-    "PROMPT": TEXT | {"help": "File with the prompt, or one of data/prompts."},
-    "PROMPTS": TEXT | {"help": "Several, in one run; instead of PROMPT."},
-    "ANSWER": TEXT | {"help": "JSON Schema that each answer must fit."},
-    "TEMPLATE": TEXT | {"help": "File with the user message; {{ text }} in it."},
-    "MAX_TOKENS": COUNT | {"help": "Most tokens of an answer; 4000 without it."},
-    "TEMPERATURE": {"type": Number(0, 2)},
-    "TOP_P": {"type": Number(0, 1, min_open=True)},
-    "EXTRA": TEXT | {"help": "JSON object of further body fields."},
-    "CONTEXT": COUNT | {"help": "The model's window in tokens."},
-    "LONG": SHOWN
-    | {
-        "type": click.Choice(["refuse", "split", "truncate"]),
-        "default": "refuse",
-        "help": "A transcript that does not fit: stop there, ask it in parts, or its beginning alone.",
-    },
-    "OVERLAP": {
-        "type": click.IntRange(0),
-        "help": "Tokens that a part repeats of the one before; 200 without it.",
-    },
-}
-# What decides which requests are sent, how many at one time, and what they may cost.
-SENDING = {
-    "RETRY": FLAG | {"help": "Send requests without an answer again."},
-    "REPLACE": FLAG | {"help": "Pay again for what was sent with another body."},
-    "EACH": FLAG | {"help": "Send each of several requests that ask the same."},
-    "SAMPLE": COUNT | {"help": "Send only so many, of all lengths."},
-    "BUDGET": MONEY | {"help": "Dollars that this run may cost, all it sent included."},
-    "QUEUE_TOKENS": COUNT | {"help": "Tokens that may wait at the service at a time."},
-    "QUEUE_JOBS": COUNT | {"help": "Jobs that may run at a time."},
-    "PRICE_IN": PRICE | {"help": "Dollars for a million tokens of prompts."},
-    "PRICE_OUT": PRICE | {"help": "Dollars for a million tokens of answers."},
-    "ADOPT": FLAG | {"help": "Take over a job of the same requests that this run does not know."},
-    "PARTIAL": FLAG | {"help": "Collect what was sent, though not all was."},
-}
-# What decides how long is waited, and how.
-WAITING = {
-    "WAIT": FLAG,
-    "POLL": {"type": Number(0), "help": "Seconds between polls; the provider's own without it."},
-    "SETTLE": SHOWN
-    | {
-        "type": Number(0),
-        "default": 300,
-        "help": "Seconds before a start whose answer was lost, and of which no job is listed, is repeated.",
-    },
-    "STRICT": FLAG | {"help": "Exit 3 if a request has no answer."},
-}
-VARIABLES = {
-    "RUN": SHOWN | {"default": "default", "help": "Name of the run."},
-    "PROVIDER": SHOWN | {"default": "together", "help": "Plugin to use."},
-    **READING,
-    **ASKING,
-    **SENDING,
-    **WAITING,
-    "N": COUNT | SHOWN | {"default": 3, "help": "Transcripts."},
-    "ID": TEXT | {"help": "The transcript's id."},
-    "JSON": FLAG | {"help": "For programs."},
-}
-FLAGS = {"N": "--number"}  # where it is not the variable's own name
-
-
-def option(name: str, words: str = "") -> click.Parameter:
-    """The option that a variable of the Makefile (or the environment) also sets, with words of its own for --help.
-
-    `files` is the argument of that name; `no-new-jobs` and others in small letters come from no variable.
-    """
+def option(name: str) -> click.Parameter:
+    """The option of a variable, or of OWN; `files` is the argument of that name."""
     if name == "files":
         return click.Argument([name], nargs=-1, type=click.Path(path_type=Path))
-    how = OWN[name] if name in OWN else VARIABLES[name] | {"envvar": name, "show_envvar": True}
+    row = OWN[name] if name in OWN else TABLE[name]
+    variable = {} if name in OWN else {"envvar": name, "show_envvar": True}
     flag = FLAGS.get(name, f"--{name.lower().replace('_', '-')}")
-    return click.Option([flag, name], **how | ({"help": words} if words else {}))
+    return click.Option([flag, name], help=_help(row), **variable, **_value(row))
 
 
-OWN = {
-    "no_new_jobs": FLAG | {"help": "Only check that every request has a job; never pay."},
-    "strict": FLAG | {"help": "Exit 3 if a request has no answer."},
-    "kind": {"type": click.Choice(["transcript", "request", "result"]), "default": "transcript"},
-}
+def _value(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Its type, range and default; a text that is not given is ""."""
+    default = {"default": row["default"], "show_default": True} if "default" in row else {}
+    if "enum" in row:
+        return {"type": click.Choice(row["enum"]), **default}
+    least, most = row.get("minimum"), row.get("maximum")
+    match row["type"]:
+        case "boolean":
+            return {"is_flag": True}
+        case "integer":
+            return {"type": click.IntRange(least, most), **default}
+        case "number":
+            above = row.get("exclusiveMinimum")
+            return {"type": Number(least if above is None else above, most, min_open=above is not None), **default}
+    return {"default": "", **default}
+
+
+def _help(row: Mapping[str, Any]) -> str:
+    words = row["description"]
+    return f"{words[0].upper()}{words[1:]}." if words[0] != "`" else f"{words}."

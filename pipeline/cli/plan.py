@@ -7,11 +7,10 @@ import orjson
 
 from pipeline.cli.command import command
 from pipeline.cli.given import Given
+from pipeline.cli.options import PLANNING
 
-SENDING = "RETRY REPLACE EACH SAMPLE BUDGET QUEUE_TOKENS QUEUE_JOBS PRICE_IN PRICE_OUT"
 
-
-@command("plan", f"RUN PROVIDER {SENDING} CONTEXT JSON", JSON="For programs: one JSON object.")
+@command("plan", f"RUN PROVIDER {PLANNING} CONTEXT JSON")
 def plan(given: Given) -> None:
     """Say what `submit` would send, and what that costs (free: no key, no network, writes nothing)."""
     from pipeline.sending.plan import plan

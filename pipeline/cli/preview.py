@@ -8,10 +8,7 @@ from pipeline.cli.command import command
 from pipeline.cli.given import Given
 
 
-@command(
-    "preview", "RUN PROVIDER ID JSON",
-    ID="The transcript's id; the first one without it.", JSON="The line as it is sent.",
-)  # fmt: skip
+@command("preview", "RUN PROVIDER ID JSON")
 def preview(given: Given) -> None:
     """Show the request for one transcript, as it would be sent (free, no network)."""
     from pipeline.batch.preview import preview

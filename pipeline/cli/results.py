@@ -12,11 +12,10 @@ from pipeline.base.humanize import many
 from pipeline.cli.check_complete import AGAIN, check_complete
 from pipeline.cli.command import command
 from pipeline.cli.given import Given
+from pipeline.cli.options import PRICES
 
 
-@command(
-    "results", "RUN PROVIDER SETTLE PRICE_IN PRICE_OUT WAIT POLL STRICT", WAIT="Poll until every job has ended."
-)
+@command("results", f"RUN PROVIDER SETTLE {PRICES} WAIT POLL STRICT")
 def results(given: Given) -> None:
     """Collect the output of the jobs, one line per request (free)."""
     counts = _collected(given)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pipeline.cli.command import command
 from pipeline.cli.given import Given
-from pipeline.cli.options import ASKING
+from pipeline.cli.options import ASKING, READING
 
 
-@command("settings", f"RUN PROVIDER files TRANSCRIPTS ENCODING ERRORS {' '.join(ASKING)}")
+@command("settings", f"RUN PROVIDER files {READING} {ASKING}")
 def settings(given: Given) -> None:
     """Stamp the variables and inputs for Make (free)."""
     from pipeline.batch.remembered_settings import settings

@@ -7,9 +7,10 @@ import click
 from pipeline.cli.check_complete import check_complete
 from pipeline.cli.command import command
 from pipeline.cli.given import Given
+from pipeline.cli.options import PRICES
 
 
-@command("status", "RUN PROVIDER PRICE_IN PRICE_OUT strict")
+@command("status", f"RUN PROVIDER {PRICES} strict")
 def status(given: Given) -> None:
     """Say where every job stands, what it cost, and what to type next (free, no network)."""
     from pipeline.jobs.count_outcomes import outcomes

@@ -10,13 +10,10 @@ import click
 from pipeline.base.humanize import many
 from pipeline.cli.command import command
 from pipeline.cli.given import Given
-from pipeline.cli.options import SENDING
+from pipeline.cli.options import PLANNING
 
 
-@command(
-    "submit", f"RUN PROVIDER SETTLE {' '.join(SENDING)} WAIT POLL no_new_jobs",
-    WAIT="Send on as jobs end, until all is sent.",
-)  # fmt: skip
+@command("submit", f"RUN PROVIDER SETTLE {PLANNING} ADOPT PARTIAL WAIT POLL no_new_jobs")
 def submit(given: Given) -> None:
     """Start jobs for requests that have none: the command that costs money."""
     from pipeline.sending.until_all_sent import sendall

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pipeline.cli.command import command
 from pipeline.cli.given import Given
+from pipeline.cli.options import READING
 
 
-@command("transcripts", "RUN PROVIDER files TRANSCRIPTS ENCODING ERRORS WORKERS VERBOSE")
+@command("transcripts", f"RUN PROVIDER files {READING} WORKERS VERBOSE")
 def transcripts(given: Given) -> None:
     """Read transcripts as people have them, one a line (free)."""
     from pipeline.base.lock import lock

@@ -12,14 +12,10 @@ from pipeline.base.humanize import dollars, many
 from pipeline.cli.command import command
 from pipeline.cli.given import Given
 from pipeline.cli.main import say
+from pipeline.cli.options import PRICES
 
 
-@command(
-    "try", "RUN PROVIDER PRICE_IN PRICE_OUT N ID BUDGET JSON",
-    ID="The transcript's id; some of all lengths without it.",
-    BUDGET="Dollars that these answers may cost.",
-    JSON="For programs: a JSON object a line.",
-)  # fmt: skip
+@command("try", f"RUN PROVIDER {PRICES} N ID BUDGET JSON")
 def try_few(given: Given) -> None:
     """Answer a few requests at once, at the full price, and show each answer beside its prompt (costs cents)."""
     from pipeline.base.lock import lock

@@ -6,9 +6,10 @@ import click
 
 from pipeline.cli.command import command
 from pipeline.cli.given import Given
+from pipeline.cli.options import READING
 
 
-@command("validate", "RUN PROVIDER files TRANSCRIPTS ENCODING ERRORS WORKERS kind")
+@command("validate", f"RUN PROVIDER files {READING} WORKERS kind")
 def validate(given: Given) -> None:
     """Read everything, check each line against its schema, and list every fault (free)."""
     from pipeline.base.processes import cores

@@ -35,6 +35,7 @@ class Bedrock(Provider):
     name = "bedrock"
     about = "Amazon Bedrock's batch inference, for 100 transcripts and more"
     keys = (BUCKET, ROLE)
+    variables = (BUCKET, ROLE, "AWS_REGION")
     discount = "50 % less"
     tag = "clientRequestToken"
     id_field = "recordId"

@@ -30,6 +30,7 @@ class Live(FolderProvider):
     """BASE_URL, with the key in the variable that KEY_ENV names, if any."""
 
     name, keys, discount = "live", ("BASE_URL",), "full price"
+    variables = ("BASE_URL", "KEY_ENV", "LIVE_CONCURRENCY", "LIVE_RPM")
     about = "any chat-completions URL, asked one by one: Ollama, LM Studio, llama-server, …"
     caveat = (
         "asked one by one at the price of single calls; an answer that was lost on the way, or to a kill, "

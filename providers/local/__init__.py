@@ -32,6 +32,7 @@ class Local(FolderProvider):
 
     name, about = "local", "a small model on this machine: no key, no cost"
     discount, tag, own_model = "no money", "folder", True
+    variables = ("LOCAL_MODEL", "LOCAL_CONTEXT")
 
     @property
     def default_model(self) -> str:

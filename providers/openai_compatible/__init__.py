@@ -58,6 +58,12 @@ class OpenAICompatible(Provider):
         """The variables without which nothing can be sent."""
         return tuple(filter(None, ("" if self.service.url else "BASE_URL", key_name(self.service))))
 
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """BASE_URL and KEY_ENV, where the row has none of its own."""
+        own = (("BASE_URL", self.service.url), ("KEY_ENV", self.service.key))
+        return tuple(name for name, said in own if not said)
+
     def limits(self, model: str) -> Limits:
         row = self.service
         names = ("max_requests", "max_bytes", "min_requests", "max_jobs", "max_enqueued_tokens")

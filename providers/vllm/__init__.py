@@ -30,6 +30,7 @@ class Vllm(FolderProvider):
     """VLLM_COMMAND (`vllm`) with VLLM_ARGS; one run at a time in a workspace."""
 
     name, discount = "vllm", "no money"
+    variables = ("VLLM_COMMAND", "VLLM_ARGS")
     about = "`vllm run-batch` on this machine's GPU"
 
     def limits(self, model: str) -> Limits:
