@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from pipeline.base.processes import keep_memory
 from pipeline.errors import Busy, PipelineError
 
 
@@ -45,3 +46,4 @@ def say(text: str) -> None:
 def main() -> None:
     """Transcripts in, a language model's answer for each out. `make` lists the goals."""
     os.umask(0o077)  # transcripts and answers are nobody else's business
+    keep_memory()
