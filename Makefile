@@ -5,7 +5,7 @@
 # Make decides when to look, the ledger beside these files decides what is still unpaid, and only the
 # goal `submit` may start paid jobs: every other goal tells the command --no-new-jobs. `try` asks a few at once.
 
-# Your defaults for the variables below: local.mk for every run, run.mk for one; neither is in git.
+# Your defaults for the variables below: local.mk, for runs that are not made yet; it is not in git.
 override THERE := $(.VARIABLES)
 -include local.mk
 RUN  ?= default
@@ -17,22 +17,32 @@ override named = $(if $(findstring $$,$(value $1)),$(error $1 may not hold a dol
   $(foreach c,$(UNFIT),$(if $(findstring $c,$($1)),$(error $1 may hold letters, digits, '.', '_' and '-' only)))\
   $(if $(filter 1,$(words $($1))),,$(error $1 must be one word)))
 $(call named,RUN)
--include data/runs/$(RUN)/run.mk
-PROVIDER ?= together
+# The provider that a run is at stands in its file, which is read and never included; else the run's one folder says it.
+override OWN := $(or $(shell sed -n 's/^provider: *\([A-Za-z0-9._-]*\) *$$/\1/p' data/runs/$(RUN)/run.yaml 2>/dev/null),$(shell \
+  sed -n 's/^ *PROVIDER *[:?]*= *\([A-Za-z0-9._-]*\) *$$/\1/p' data/runs/$(RUN)/run.mk 2>/dev/null),$(if $(filter 1,$(words \
+  $(wildcard data/runs/$(RUN)/*/.))),$(notdir $(patsubst %/.,%,$(wildcard data/runs/$(RUN)/*/.)))))
+override TOLD = $(filter command environment,$(origin $1))
+$(if $(call TOLD,PROVIDER),,$(eval override PROVIDER := $(or $(OWN),$(value PROVIDER),together)))
 $(call named,PROVIDER)
 # One table says which variables there are; the commands have their types and defaults from it.
 override VARIABLES := $(shell sed -n 's/^    "\([A-Z_]*\)": .*/\1/p' schemas/settings.schema.json)
 # A name that nobody knows is a typing error: SAMPEL=5 would send everything. Looked at are names on the command line, those
-# that are new since before the two files, and those of the environment that one of them sets.
-override OURS := THERE OURS TYPED ODD ASK WHY hash UNFIT named VARIABLES CURDIR GNUMAKEFLAGS MAKE% MFLAGS SHELL
+# that are new since before local.mk, those of the environment that it sets, and those in the run's file.
+override OURS := THERE OURS OWN TOLD TYPED THEIRS ODD ASK WHY hash UNFIT named VARIABLES CURDIR GNUMAKEFLAGS MAKE% MFLAGS SHELL
 override TYPED := $(foreach v,$(filter-out $(OURS),$(.VARIABLES)),$(if $(or $(filter command,$(origin $v)),$(if \
   $(filter .%,$v),,$(or $(filter-out $(THERE),$v),$(filter file override,$(origin $v))))),$v))
 $(foreach v,$(VARIABLES) $(TYPED) VENV,$(if $(findstring $$,$(value $v)),$(error $v may not hold a dollar sign)))
-override ODD := $(sort $(filter-out $(VARIABLES) VENV,$(TYPED)))
+override THEIRS := $(shell sed -n 's/^    \([A-Z][A-Z0-9_]*\):.*/\1/p' data/runs/$(RUN)/run.yaml 2>/dev/null; \
+  [ -e data/runs/$(RUN)/run.yaml ] || sed -n 's/^ *\(export \)*\([A-Za-z0-9_]*\) *[:?]*=.*/\2/p' data/runs/$(RUN)/run.mk 2>/dev/null)
+override ODD := $(sort $(filter-out $(VARIABLES) VENV,$(TYPED) $(THEIRS)))
 override ASK := $(if $(wildcard $(VENV)/installed),$(VENV)/bin/python -m pipeline variables,python3 -I pipeline/variables.py)
 override WHY := $(if $(ODD),$(shell $(ASK) $(foreach v,$(PROVIDER) $(ODD),'$(subst ','\'',$v)')))
 $(if $(ODD),$(if $(filter-out fine,$(or $(WHY),$(ODD))),$(error $(or $(WHY),no variable of this project: $(ODD)))))
 
+# What was typed, and what local.mk says for runs that are not made yet: the commands tell them apart.
+export TRANSCRIPT_BATCH_TYPED := $(foreach v,$(VARIABLES) $(ODD),$(if $(and $(call TOLD,$v),$($v)),$v))
+export TRANSCRIPT_BATCH_LOCAL := $(foreach v,$(VARIABLES) $(ODD),$(if $(and $(filter file override,$(origin $v)),$($v)),$v))
+export TRANSCRIPT_BATCH_GOALS := $(MAKECMDGOALS)
 PROMPT ?= data/prompts/summary.md
 $(foreach v,$(VARIABLES),$(eval $v ?=))
 # An empty one is not passed on: other programs read some of these names, and stumble over nothing where a number is.
@@ -45,14 +55,17 @@ INSTALLED := $(VENV)/installed $(if $(filter local,$(PROVIDER)),$(VENV)/installe
 # What a program reads has nothing else in it.
 ASIDE     := $(if $(JSON),>&2)
 PAYING    := $(filter submit,$(MAKECMDGOALS))
+# Goals that only read take the batch as it was made; that what was typed is not taken is said.
+MAKING    := $(or $(filter transcripts batch submit try,$(MAKECMDGOALS)),$(if $(wildcard $(WORK)/batch.jsonl),,first))
+AGREE     := $(if $(MAKING),,$(if $(filter-out RUN PROVIDER,$(TRANSCRIPT_BATCH_TYPED)),agree))
 
 MAKEFLAGS     += --warn-undefined-variables --no-builtin-rules
 .DEFAULT_GOAL := help
 .SUFFIXES:
 # A target is whole or absent.  Shards, receipts and outputs are never targets, so Make never deletes one.
 .DELETE_ON_ERROR:
-.PHONY: help transcripts batch preview try plan submit results export show status cancel validate prompts providers demo install \
-        check lint test test-long test-sdks test-servers bench clean FORCE
+.PHONY: help transcripts batch preview try plan submit results export show status runs cancel validate prompts providers demo install \
+        agree check lint test test-long test-sdks test-servers bench clean FORCE
 
 help:  ## List the goals and say where the run stands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -64,21 +77,21 @@ transcripts: $(WORK)/transcripts.jsonl  ## Read captions, text, JSON, ... as one
 	@echo $<
 batch: $(WORK)/batch.jsonl  ## Turn transcripts into requests (free)
 	@echo $<
-preview: $(WORK)/batch.jsonl  ## Show the request for one transcript, as it would be sent (free; ID=…)
+preview: $(WORK)/batch.jsonl | $(AGREE)  ## Show the request for one transcript, as it would be sent (free; ID=…)
 	@$(PIPELINE) preview
 try: $(WORK)/batch.jsonl  ## Answer N requests at once at the full price, each beside its prompt (costs cents)
 	@$(PIPELINE) try
-plan: $(WORK)/batch.jsonl  ## Say what `make submit` would send, and what that costs (free)
+plan: $(WORK)/batch.jsonl | $(AGREE)  ## Say what `make submit` would send, and what that costs (free)
 	@$(PIPELINE) plan
 submit: $(WORK)/submitted.json  ## Start a job for each request that has none (the goal that costs money)
 	@echo $<
-results: $(WORK)/results.jsonl  ## Collect the answers, one line per request (free; WAIT=1 waits for them)
+results: $(WORK)/results.jsonl | $(AGREE)  ## Collect the answers, one line per request (free; WAIT=1 waits for them)
 	@echo $<
 	$(if $(STRICT),@$(PIPELINE) status --strict)
 
 $(WORK)/transcripts.jsonl: $(WORK)/inputs
 	@$(PIPELINE) transcripts $(ASIDE)
-$(WORK)/batch.jsonl: $(WORK)/transcripts.jsonl $(WORK)/settings
+$(WORK)/batch.jsonl: $(if $(MAKING),$(WORK)/transcripts.jsonl $(WORK)/settings)
 	@$(PIPELINE) batch $(ASIDE)
 $(WORK)/submitted.json: $(WORK)/batch.jsonl $(if $(PAYING),FORCE)
 	@$(PIPELINE) submit $(if $(PAYING),,--no-new-jobs)
@@ -96,9 +109,13 @@ export: results  ## Write the answers as a table, results.csv: a column for each
 	@$(PIPELINE) export
 show: results  ## Print the answers for reading
 	@$(PIPELINE) show
-status: | $(INSTALLED)  ## Say where every job stands and what to type next
+agree: | $(INSTALLED)
+	@$(PIPELINE) agree
+runs: | $(INSTALLED)  ## List all runs: what each has, what it cost, what is next
+	@$(PIPELINE) runs
+status: | $(INSTALLED) $(AGREE)  ## Say where every job stands and what to type next
 	@$(PIPELINE) status
-cancel: | $(INSTALLED)  ## End the running jobs early (what they finished stays paid, and is fetched)
+cancel: | $(INSTALLED) $(AGREE)  ## End the running jobs early (what they finished stays paid, and is fetched)
 	@$(PIPELINE) cancel
 validate: | $(INSTALLED)  ## Check all transcripts, and list every fault
 	@$(PIPELINE) validate
@@ -111,7 +128,7 @@ demo:  ## Run everything on data/transcripts with a small model on this machine:
 	  PROMPT=data/prompts/demo.md MAX_TOKENS=90
 clean:  ## Remove what is free to rebuild; never shards, jobs or outputs
 	@[ ! -x $(PYTHON) ] || $(PIPELINE) remember
-	rm -f $(addprefix $(WORK)/,settings transcripts.jsonl rejected.jsonl batch.jsonl index.jsonl prompts.json round.jsonl submitted.json results.jsonl results.csv)
+	rm -f $(addprefix $(WORK)/,settings asked.json transcripts.jsonl rejected.jsonl batch.jsonl index.jsonl prompts.json round.jsonl submitted.json results.jsonl results.csv)
 
 # ---- the workshop --------------------------------------------------------------------------
 

@@ -9,7 +9,6 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
 from pathlib import Path
 
 TABLE = Path(__file__).parent.parent / "schemas" / "settings.schema.json"
@@ -32,6 +31,8 @@ PROVIDERS = {"setup.cfg": r"^    ([\w-]+) = providers\.", "services.yaml": r"^([
 def unknown(provider: str, names: Iterable[str], declared: Iterable[str] = ()) -> Iterator[str]:
     """A sentence for each name that nobody reads. The provider `openai` reads `OPENAI_BASE_URL`, and a plugin what
     it has `declared`."""
+    from difflib import get_close_matches
+
     known = [*NAMES, *OTHERS, *declared, *map(_address, [provider, *_providers()])]
     for name in names:
         near = get_close_matches(name.upper().replace("-", "_"), known, 1, 0.9 if name.startswith(FOREIGN) else 0.6)
@@ -50,6 +51,8 @@ def _address(provider: str) -> str:
 
 
 def _sentence(name: str, near: list[str]) -> str:
+    from difflib import get_close_matches
+
     shown = name if name.isprintable() else repr(name)
     if SECRET.fullmatch(name) and not get_close_matches(name, near, 1, 0.9):
         return f"{shown}: a key comes from the environment only, as others can read what is typed or kept in a file"

@@ -45,11 +45,14 @@ def make(run, server, monkeypatch):
     Path("ask.md").write_text("Say in one sentence what this is about.\n")
 
     def goal(*goals: str, **variables: object) -> tuple[int, str]:
-        commands = ["submit --no-new-jobs", "results"] if goals == ("results",) else [*goals]
+        stages = () if goals == ("read",) else ("settings", "transcripts", "batch")
+        commands = ["submit --no-new-jobs", "results"] if goals in (("results",), ("read",)) else [*goals]
         with monkeypatch.context() as patch:
+            # `read` is `make results` as it is; `results` has the batch made before.
+            patch.setenv("TRANSCRIPT_BATCH_GOALS", " ".join(goals))
             for name, value in {"PROMPT": "ask.md", "SETTLE": 0, "POLL": 0, **variables}.items():
                 patch.setenv(name, str(value))
-            for command in ("settings", "transcripts", "batch", *commands):
+            for command in (*stages, *commands):
                 code, out, err = run(*command.split())
                 if code:
                     return code, out + err
@@ -72,6 +75,7 @@ def clean() -> None:
 def newer(monkeypatch) -> None:
     for change in NEWER:
         change(monkeypatch)
+    monkeypatch.setattr("pipeline.jobs.sent_rows.code", lambda provider: "another")
 
 
 @pytest.mark.parametrize("cleaned", [False, True])
@@ -144,14 +148,30 @@ def test_what_a_person_changes_is_refused_and_put_back_it_is_free(code, change, 
     if code == "newer":
         newer(monkeypatch)
     variables = change()
+    source = isinstance(variables, int) and Path("ask.md").read_bytes() == before[Path("ask.md")]
     variables = variables if isinstance(variables, dict) else {}
-    for goal, says in (("submit", "already submitted with another body"), ("results", "never submitted")):
-        failed, said = make(goal, **variables)
-        assert failed and says in said
+    failed, said = make("submit", **variables)
+    assert failed and ("already submitted with another body" if source else "`make batch") in said
+    failed, said = make("read", **variables)
+    assert ("never submitted" in said) == bool(failed) == source
     for path, content in before.items():
         path.write_bytes(content)
     ok(make("submit"))
     ok(make("results"))
+    assert read_jsonl(WS.results) == rows and len(server.invoice) == 1
+
+
+@pytest.mark.parametrize("change", NEWER)
+def test_results_of_a_batch_that_other_code_made(change, make, server, monkeypatch):
+    """No stage is run again: what was sent is known by its row, whatever its line would be today."""
+    ok(make("submit"))
+    ok(make("read"))
+    rows = read_jsonl(WS.results)
+    for path in (WS.results, WS.submitted):
+        path.unlink()
+    change(monkeypatch)
+    monkeypatch.setattr("pipeline.jobs.sent_rows.code", lambda provider: "another")
+    ok(make("read"))
     assert read_jsonl(WS.results) == rows and len(server.invoice) == 1
 
 
@@ -160,7 +180,8 @@ def test_another_encoding_is_a_change(make, server, monkeypatch):
     ok(make("submit", ENCODING="cp1252", TRANSCRIPTS="talks/mill.txt"))
     newer(monkeypatch)
     ok(make("submit", ENCODING="cp1252", TRANSCRIPTS="talks/mill.txt"))
-    code, said = make("submit", ENCODING="iso8859-15", TRANSCRIPTS="talks/mill.txt")
+    assert make("submit", ENCODING="iso8859-15", TRANSCRIPTS="talks/mill.txt")[0] == 2
+    code, said = make("batch", "submit", ENCODING="iso8859-15", TRANSCRIPTS="talks/mill.txt")
     assert code == 5 and "another body" in said
     assert len(server.invoice) == 1
 
@@ -188,9 +209,9 @@ def test_another_cut_that_a_person_asks_for_is_a_change(make, server, monkeypatc
     newer_cut(monkeypatch)
     ok(make("submit", **split))
     for other in ({"OVERLAP": 40}, {"CONTEXT": 900}, {"CONTEXT": ""}, {"LONG": "truncate"}):
-        code, said = make("submit", **split | other)
+        code, said = make("batch", "submit", **split | other)
         assert code == 5 and "with another body" in said, other
-    ok(make("submit", **split | {"OVERLAP": 200}))  # as it is without being said
+    ok(make("batch", "submit", **split | {"OVERLAP": 200}))  # as it is without being said
     assert len(server.invoice) == 1
 
 
@@ -262,7 +283,9 @@ def test_a_prompt_more_sends_that_prompt_alone(code, make, server, monkeypatch):
     Path("who.md").write_text("Who speaks?\n")
     if code == "newer":
         newer(monkeypatch)
-    ok(make("submit", PROMPTS="ask.md who.md"))
+    code, said = make("submit", PROMPTS="ask.md who.md")
+    assert code == 2 and "`make batch PROMPTS=ask.md who.md`" in said
+    ok(make("batch", "submit", PROMPTS="ask.md who.md"))
     assert [name.partition(".")[2] for name in server.invoice[1]] == ["who"] * len(server.invoice[0])
     ok(make("results", PROMPTS="ask.md who.md"))
     assert {row["outcome"] for row in read_jsonl(WS.results)} == {"ok"}

@@ -83,9 +83,17 @@ def test_the_rows_of_the_table_for_what_changes(make):
     assert make.server.invoice == [["a", "b", "c"]]
     assert make.results() == {"a": "ok", "b": "ok", "c": "ok"}
 
-    # another prompt is refused, and back is free
-    make.refused("results", says="put it back, or `make submit` with a new RUN=", PROMPT="data/prompts/demo.md")
-    make.refused("submit", says="already submitted with another body", PROMPT="data/prompts/demo.md")
+    # another prompt: what reads takes the run's own, what pays wants a batch that was made with it; back is free
+    demo, summary = {"PROMPT": "data/prompts/demo.md"}, {"PROMPT": "summary"}
+    said = make.ok("results", **demo).stderr
+    assert "PROMPT=data/prompts/demo.md is not taken: the run has PROMPT=data/prompts/summary.md" in said
+    make.refused(
+        "submit", says="`make batch PROMPT=data/prompts/demo.md` makes it anew (free), or leave PROMPT out", **demo
+    )
+    make.ok("batch", **demo)
+    make.refused("results", says="put it back, or `make submit` with a new RUN=")
+    make.refused("submit", says="already submitted with another body")
+    make.ok("batch", **summary)
     make.ok("submit", "results")
 
     # touched, rebuilt, cleaned: free
@@ -99,8 +107,10 @@ def test_the_rows_of_the_table_for_what_changes(make):
     # the run remembers its transcripts
     make.ok("submit", "results", TRANSCRIPTS="")
 
-    # added: refused until it is sent, and only that one is; removed: one line fewer
+    # added: not in the batch until it is made again, then refused until it is sent, and only that one is
     make.talks("a", "b", "c", "d")
+    make.ok("results")
+    make.ok("batch")
     make.refused("results", says="1 of 4 requests were never submitted")
     make.ok("submit", "results")
     assert make.server.invoice[1:] == [["d"]]
@@ -110,8 +120,9 @@ def test_the_rows_of_the_table_for_what_changes(make):
     assert len(make.server.invoice) == 2
 
     # REPLACE pays again, once
-    make.ok("submit", "results", PROMPT="data/prompts/demo.md", REPLACE=1)
-    make.ok("submit", "results", PROMPT="data/prompts/demo.md")
+    make.ok("batch", "submit", "results", **demo, REPLACE=1)
+    make.ok("submit", "results", **demo)
+    make.ok("submit", "results")
     assert make.server.invoice[2:] == [["b", "d"]]
 
 
@@ -317,7 +328,8 @@ def test_a_plugin_declares_its_own_variables(make):
     make.refused(
         "batch", says="ACME_REGIO is no variable of this project; ACME_REGION?", PROVIDER="acme", ACME_REGIO=1
     )
-    make.refused("batch", says="ACME_REGION is no variable of this project", ACME_REGION="north")
+    make.ok("batch", ACME_REGION="north")  # the run is at acme
+    make.refused("batch", says="ACME_REGION is no variable of this project", ACME_REGION="north", RUN="other")
 
 
 def test_names_of_variables_are_no_commands(make):

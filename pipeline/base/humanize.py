@@ -13,6 +13,14 @@ def elapsed(seconds: float) -> str:
     return f"{hours}:{minute:02d}:{second:02d}"
 
 
+def age(seconds: float) -> str:
+    """`4 min`, `3 h`, `12 days`: how long ago, in one unit."""
+    for length, unit in ((86_400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * length or (unit == "min" and seconds >= length):
+            return f"{int(seconds // length)} {unit}"
+    return "now"
+
+
 def span(start: float | None, end: float | None) -> str:
     """`, 0:41:10 to 1:02:33`; nothing where there are no times."""
     return "" if start is None or end is None else f", {elapsed(max(start, 0))} to {elapsed(max(end, 0))}"

@@ -34,6 +34,7 @@ class Workspace:
     transcripts = property(lambda self: self.root / "transcripts.jsonl")
     rejected = property(lambda self: self.root / "rejected.jsonl")
     settings = property(lambda self: self.root / "settings")
+    asked = property(lambda self: self.root / "asked.json")
     prompts = property(lambda self: self.root / "prompts.json")
     batch = property(lambda self: self.root / "batch.jsonl")
     index = property(lambda self: self.root / "index.jsonl")

@@ -43,6 +43,7 @@ def prompt(
     extra: str = "",
     schema: str = "",
     default_model: str = "",
+    default_most: int | None = None,
 ) -> Prompt:
     """What the variables and the prompt file say together; a variable comes first. Raises InputError."""
     file = prompt_file.load(prompt_file.named(path)) if path else prompt_file.PromptFile("")
@@ -60,7 +61,7 @@ def prompt(
     structured = answer(schema or file.answer, file.path) if schema or file.answer else None
     if structured and "response_format" in said:
         raise InputError("EXTRA may not set response_format beside ANSWER, which does")
-    most = max_tokens or front.get("max_tokens", MAX_TOKENS)
+    most = max_tokens or front.get("max_tokens", default_most or MAX_TOKENS)
     given = [("model", chosen), ("max_tokens", max_tokens or "max_tokens" in front)]
     shots = tuple(front.get("shots", ()))
     name, combine = stem(Path(path).stem, MOST_NAME) if path else "", front.get("combine", COMBINE)

@@ -16,16 +16,18 @@ from pipeline.provider import Provider
 from pipeline.transcripts.find_files import sources
 
 
-def settings(ws: Workspace, reading: Reading, asking: dict[str, object], inputs: list[Path]) -> None:
+def settings(ws: Workspace, reading: Reading, asking: dict[str, object], inputs: list[Path] | None) -> None:
     """Rewrite the stamps whose text changed: `inputs` for the stage `transcripts`, `settings` for `batch`.
 
     `asking` are the variables that decide what is asked; a Path among the values stands for the file's content.
+    Without `inputs` their stamp stays.
     """
     files = hashlib.sha256()  # of a million files too, the stamp is one line
-    for path, name in sources(inputs):
+    for path, name in sources(inputs or []):
         files.update(f"{name} {_stamp(Path(path))}\n".encode("utf-8", "surrogateescape"))
     with lock(ws.lock, "settings"):
-        _write(ws.inputs, {**vars(reading), "files": files.hexdigest()})
+        if inputs is not None:
+            _write(ws.inputs, {**vars(reading), "files": files.hexdigest()})
         _write(ws.settings, asking)
 
 

@@ -31,14 +31,14 @@ def indexed(ws: Workspace) -> Iterator[tuple[dict[str, Any], Carried]]:
         raise DamagedError(f"{ws.index} is missing; {advice}")
     with ws.index.open("rb", buffering=BUFFER) as index:
         for _, request in records(ws.batch, "request", faults):
-            carried = _row(index.readline())
+            carried = row_of(index.readline())
             if carried.get("custom_id") != request["custom_id"]:
                 raise DamagedError(f"{ws.index} does not belong to {ws.batch}; {advice}")
             yield request, carried
     faults.check(advice)
 
 
-def _row(line: bytes) -> Carried:
+def row_of(line: bytes) -> Carried:
     """A row of the index; {} for what is none."""
     try:
         row = orjson.loads(line)

@@ -4,6 +4,7 @@ May import every room, each where it is needed, so that `--help` is quick. Nothi
 """
 
 from pipeline.cli import (  # noqa: F401 (they add their commands)
+    agree,
     batch,
     cancel,
     export,
@@ -13,6 +14,7 @@ from pipeline.cli import (  # noqa: F401 (they add their commands)
     providers,
     remember,
     results,
+    runs,
     settings,
     show,
     status,

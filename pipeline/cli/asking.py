@@ -22,7 +22,7 @@ from pipeline.jobs.model_as_sent import as_before
 def asked(given: Given) -> list[Prompt]:
     """As this provider can say them, with the windows of their models; what a person should know is said."""
     several = _prompts(given)
-    several = windowed([expressed(one, given.plugin) for one in several], given.plugin, given.CONTEXT, given.LONG)
+    several = windowed([expressed(one, given.plugin) for one in several], given.plugin, _window(given), given.LONG)
     for one in several:
         if one.literal:
             say(f"warning: {one.literal} in the system prompt is sent as it stands; below a line `---` it is not")
@@ -35,7 +35,8 @@ def _prompts(given: Given) -> list[Prompt]:
     usual = prompts(
         given.PROMPTS.split() or [given.PROMPT], given.TEMPLATE, model=given.MODEL, max_tokens=given.MAX_TOKENS,
         sampling={"temperature": given.TEMPERATURE, "top_p": given.TOP_P}, extra=given.EXTRA, schema=given.ANSWER,
-        default_model=plugin.default_model or next((one.model for one in ledger), ""),
+        default_model=given.usual("MODEL") or plugin.default_model or next((one.model for one in ledger), ""),
+        default_most=given.usual("MAX_TOKENS"),
     )  # fmt: skip
     last = models(given.ws)
     several = usual if plugin.own_model else [as_before(one, last, ledger) for one in usual]
@@ -44,11 +45,16 @@ def _prompts(given: Given) -> list[Prompt]:
     return several
 
 
+def _window(given: Given) -> int | None:
+    """CONTEXT as it is said, or as it was when the run was made, if nothing is asked otherwise now."""
+    return given.CONTEXT or (None if {"MODEL", "PROMPT", "PROMPTS"} & given.typed else given.usual("CONTEXT"))
+
+
 def stamp(given: Given) -> dict[str, Any]:
     """The variables by their names, a Path for each file; and what makes requests beside them."""
-    paths = [Path(named(word)) for word in (given.PROMPTS or given.PROMPT).split()]
+    paths = [Path(named(word)) for word in given.PROMPTS.split() or [given.PROMPT] if word]
     schemas = [load(str(path)).answer for path in paths if path.exists()]
-    values = {name.lower(): given.values[name] for name in ASKING.split()}
+    values = {name.lower(): getattr(given, name) for name in ASKING.split()}
     files = {name: Path(values[name]) if values[name] else "" for name in ("template", "answer")}
     return values | files | {
         "files": [*paths, *(Path(schema) for schema in schemas if isinstance(schema, str))],

@@ -23,7 +23,8 @@ def batch(given: Given) -> None:
     from pipeline.cli import asking
     from pipeline.jobs.older_workspaces import remember
 
-    remember(given.ws, lambda: given.plugin)
+    plugin = given.plugin
+    remember(given.ws, lambda: plugin)
     asked = asking.asked(given)
     with lock(given.ws.lock, "batch"):
         _read(given)
@@ -40,9 +41,11 @@ def _read(given: Given) -> None:
 def _batch(given: Given, asked: list[Prompt]) -> str:
     """How many requests there are. What was sent before is handed to the stage, which knows no ledger."""
     from pipeline.batch.build_requests import batch
+    from pipeline.cli.keep import keep_asking
     from pipeline.jobs.keep_as_sent import Kept
     from pipeline.jobs.ledger import Ledger
 
     before = Kept(Ledger(given.ws))
     count = batch(given.ws, given.plugin, asked, before, given.OVERLAP, given.VERBOSE, say)
+    keep_asking(given, asked)
     return f"{many(count, 'request')} for {', '.join(dict.fromkeys(one.model for one in asked))}"

@@ -16,8 +16,9 @@ def cancel(given: Given) -> None:
     from pipeline.base.lock import lock
     from pipeline.jobs.cancel import cancel
 
-    plugin = given.plugin
-    with lock(given.ws.lock, "cancel"):
+    given.known()
+    ws, plugin = given.ws, given.plugin
+    with lock(ws.lock, "cancel"):
         starter = given.starter()
         count = cancel(starter.ledger, plugin, starter, say)
     asked = f"asked {many(count, 'job')} to end; `make results` fetches what they finished"

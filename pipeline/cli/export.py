@@ -14,4 +14,5 @@ def export(given: Given) -> None:
     """Write the results as a table, results.csv: a column for each field of the answers (free)."""
     from pipeline.results.export import export
 
+    given.known()
     click.echo(f"{many(export(given.ws), 'result')}: {given.ws.table}")

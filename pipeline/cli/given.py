@@ -1,44 +1,97 @@
-"""What a person gave to one command."""
+"""What counts for one command: what a person typed, else what the run was made with, else the default."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pipeline.base.workspace import Workspace
 from pipeline.cli.main import say
+from pipeline.cli.options import KEPT, TABLE, nothing
 
 if TYPE_CHECKING:
+    from pipeline.batch.run_file import Section
     from pipeline.jobs.start_context import Starter
     from pipeline.jobs.wait import Watch
     from pipeline.money.tariff import Tariff
     from pipeline.provider import Provider
     from pipeline.sending.submit_options import Asked
 
+YIELDING = ("MODEL", "MAX_TOKENS", "CONTEXT", "OVERLAP")  # defaults that a prompt, or its model, comes before
+
 
 @dataclass(frozen=True)
 class Given:
-    """`given.MODEL` is the value of a variable; and what follows from several is made when it is asked for."""
+    """`given.MODEL` is the value that counts: as `typed`, else the run's, else of `local.mk`, else the default.
+
+    What follows from several values is made when it is asked for.
+    """
 
     values: Mapping[str, Any]
+    typed: frozenset[str] = frozenset()
+    local: frozenset[str] = frozenset()
 
     def __getattr__(self, name: str) -> Any:
-        try:
-            return self.values[name]
-        except KeyError:
-            raise AttributeError(name) from None
+        if name not in self.values:
+            raise AttributeError(name)
+        own = None if name in self.typed or name not in TABLE else self.own
+        if own and name in own.variables:
+            return own.variables[name]
+        if own and own.made and name in KEPT:  # local.mk has no say in a run that was made
+            return own.defaults.get(name, nothing(name)) if name not in YIELDING else nothing(name)
+        return self.values[name]
+
+    @cached_property
+    def PROVIDER(self) -> str:
+        from pipeline.batch.run_file import current
+
+        ws = Workspace.of(self.values["RUN"], self.values["PROVIDER"])
+        return ws.provider if "PROVIDER" in self.typed else current(ws) or ws.provider
 
     @cached_property
     def ws(self) -> Workspace:
-        return Workspace.of(self.RUN, self.PROVIDER)
+        return Workspace.of(self.values["RUN"], self.PROVIDER)
 
     @cached_property
     def plugin(self) -> Provider:
+        """With the variables of its own as the run has them."""
+        from pipeline.cli.server import as_remembered
         from pipeline.plugins import find
 
-        return find.provider(self.PROVIDER)
+        plugin = find.provider(self.PROVIDER)
+        as_remembered(plugin, self._section(plugin), self.ws)
+        return plugin
+
+    @cached_property
+    def own(self) -> Section | None:
+        """What the run was made with at this provider, less what the typed variables put an end to."""
+        if not self._remembers or (section := self._section(self.plugin)) is None:
+            return None
+        gone = {"PROMPTS"} if "PROMPT" in self.typed else {"PROMPT"} if "PROMPTS" in self.typed else set()
+        if self.values.get("TRANSCRIPTS") != section.variables.get("TRANSCRIPTS") and "TRANSCRIPTS" in self.typed:
+            gone |= {"ENCODING", "ERRORS"}
+        kept = {name: value for name, value in section.variables.items() if name not in gone}
+        return replace(section, variables=kept)
+
+    @property
+    def _remembers(self) -> bool:
+        """Whether the run has a file; where it has none, no plugin is loaded to know its variables."""
+        if "RUN" not in self.values:
+            return False
+        from pipeline.batch.run_file import path
+
+        return path(self.ws).exists() or path(self.ws).with_name("run.mk").exists()
+
+    def _section(self, plugin: Provider) -> Section | None:
+        from pipeline.batch.run_file import load
+
+        return load(self.ws, plugin.variables).of(self.PROVIDER)
+
+    def usual(self, name: str) -> Any:
+        """A default of the run that a prompt's front matter comes before; None if there is none."""
+        return self.own.defaults.get(name) if self.own else None
 
     @cached_property
     def tariff(self) -> Tariff:
@@ -51,8 +104,14 @@ class Given:
         from pipeline.sending.submit_options import Asked, Bounds
 
         bounds = Bounds(self.BUDGET, self.QUEUE_TOKENS, self.QUEUE_JOBS)
-        adopt, partial = (self.values.get(name, False) for name in ("ADOPT", "PARTIAL"))
+        adopt, partial = (getattr(self, name, False) for name in ("ADOPT", "PARTIAL"))
         return Asked(self.RETRY, self.REPLACE, adopt, self.EACH, self.SAMPLE or 0, partial, bounds)
+
+    def known(self) -> None:
+        """Raises InputError for a run that is not there."""
+        from pipeline.jobs.runs import known
+
+        known(self.ws)
 
     def watch(self, **how: Any) -> Watch:
         """A view of the jobs; `how` says more of it."""

@@ -14,6 +14,7 @@ import schemas
 TABLE: Mapping[str, Mapping[str, Any]] = schemas.schema("settings")["properties"]
 ASKING = " ".join(name for name, row in TABLE.items() if row.get("kept") == "ask")
 READING = " ".join(name for name, row in TABLE.items() if row.get("kept") == "read")
+KEPT = frozenset(f"{READING} {ASKING}".split())
 PRICES = "PRICE_IN PRICE_OUT"
 PLANNING = f"RETRY REPLACE EACH SAMPLE BUDGET QUEUE_TOKENS QUEUE_JOBS {PRICES}"
 FLAGS = {"N": "--number"}  # where it is not the variable's own name
@@ -48,6 +49,12 @@ def option(name: str) -> click.Parameter:
     variable = {} if name in OWN else {"envvar": name, "show_envvar": True}
     flag = FLAGS.get(name, f"--{name.lower().replace('_', '-')}")
     return click.Option([flag, name], help=_help(row), **variable, **_value(row))
+
+
+def nothing(name: str) -> Any:
+    """The value of a variable that nobody gave."""
+    row = TABLE[name]
+    return row.get("default", "" if row.get("type") == "string" else None)
 
 
 def _value(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ def plan(given: Given) -> None:
     from pipeline.sending.plan_json import facts
     from pipeline.sending.plan_table import table
 
+    given.known()
     made = plan(given.ws, given.plugin, given.asked, given.tariff, given.CONTEXT)
     if given.JSON:
         click.echo(orjson.dumps(facts(made), option=orjson.OPT_INDENT_2))

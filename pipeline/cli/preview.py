@@ -15,6 +15,7 @@ def preview(given: Given) -> None:
     from pipeline.jobs.ledger import Ledger
     from pipeline.jobs.sent_line import line_of
 
+    given.known()
     ws, plugin = given.ws, given.plugin
     for line in preview(ws, lambda request: line_of(Ledger(ws), plugin, request), given.ID, given.JSON):
         click.echo(line)

@@ -18,6 +18,7 @@ from pipeline.cli.options import PRICES
 @command("results", f"RUN PROVIDER SETTLE {PRICES} WAIT POLL STRICT")
 def results(given: Given) -> None:
     """Collect the output of the jobs, one line per request (free)."""
+    given.known()
     counts = _collected(given)
     click.echo("\n".join(_said(given, counts)))
     if given.STRICT:

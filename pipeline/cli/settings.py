@@ -2,18 +2,65 @@
 
 from __future__ import annotations
 
+import os
+from typing import TYPE_CHECKING
+
 from pipeline.cli.command import command
 from pipeline.cli.given import Given
+from pipeline.cli.main import say
 from pipeline.cli.options import ASKING, READING
+from pipeline.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipeline.batch.remembered_settings import Reading
+
+GOALS = "TRANSCRIPT_BATCH_GOALS"  # those that make was asked for
 
 
 @command("settings", f"RUN PROVIDER files {READING} {ASKING}")
 def settings(given: Given) -> None:
     """Stamp the variables and inputs for Make (free)."""
     from pipeline.batch.remembered_settings import settings
-    from pipeline.cli import asking, inputs
+    from pipeline.cli import asking, differences, inputs, keep
     from pipeline.jobs.older_workspaces import remember
 
-    remember(given.ws, lambda: given.plugin)
+    if not _making() and not given.TRANSCRIPTS:
+        given.known()
+    plugin = given.plugin
+    remember(given.ws, lambda: plugin)
+    if _goals() and _making():
+        keep.keep_current(given)
+    if _as_made(given):
+        differences.check_unchanged(given)
     reading = inputs.reading(given)
-    settings(given.ws, reading, asking.stamp(given), inputs.files(given, reading.transcripts))
+    settings(given.ws, reading, asking.stamp(given), _found(given, reading))
+
+
+def _as_made(given: Given) -> bool:
+    """Whether the goals pay for the batch that is there, and do not make it."""
+    goals = _goals()
+    return bool(goals & {"submit", "try"}) and not goals & {"batch", "transcripts"} and given.ws.batch.exists()
+
+
+def _making() -> bool:
+    """Whether a goal begins a run that is not there; without make it does."""
+    return not _goals() or bool(_goals() & {"transcripts", "batch", "submit", "try"})
+
+
+def _goals() -> set[str]:
+    return set(os.environ.get(GOALS, "").split())
+
+
+def _found(given: Given, reading: Reading) -> list[Path] | None:
+    """The input; None if it is gone and a batch was made of it, which can be sent without."""
+    from pipeline.cli import inputs
+
+    try:
+        return inputs.files(given, reading.transcripts)
+    except InputError as error:
+        if not _as_made(given):
+            raise
+        say(f"{error}: the batch is sent as it was made")
+        return None

@@ -13,4 +13,5 @@ def show(given: Given) -> None:
     """Print the answers for reading (free)."""
     from pipeline.results.show import show
 
+    given.known()
     click.echo("\n".join(show(given.ws)))

@@ -16,6 +16,8 @@ def status(given: Given) -> None:
     from pipeline.jobs.count_outcomes import outcomes
     from pipeline.jobs.status import status
 
+    if given.typed & {"RUN", "PROVIDER"}:
+        given.known()
     for line in status(given.ws, lambda: given.tariff):
         click.echo(line)
     if given.strict:

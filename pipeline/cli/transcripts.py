@@ -19,3 +19,7 @@ def transcripts(given: Given) -> None:
     found = inputs.files(given, reading.transcripts)
     with lock(given.ws.lock, "transcripts"):
         inputs.read(given, found, reading.encoding, reading.errors == "skip", given.WORKERS)
+    if given.own:
+        from pipeline.cli.keep import keep_reading
+
+        keep_reading(given, reading)

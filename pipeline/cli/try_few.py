@@ -21,10 +21,10 @@ def try_few(given: Given) -> None:
     from pipeline.base.lock import lock
     from pipeline.sending import try_few
 
-    plugin, done = given.plugin, []
-    with lock(given.ws.lock, "try"):
+    ws, plugin, done = given.ws, given.plugin, []
+    with lock(ws.lock, "try"):
         pairs = _chosen(given)
-        for one in try_few.trial(given.ws, plugin, pairs, given.tariff, given.BUDGET):
+        for one in try_few.trial(ws, plugin, pairs, given.tariff, given.BUDGET):
             done.append(one)
             click.echo("\n".join(_lines(one, given.JSON)))
     say(try_few.summary(done, plugin.caveat))

@@ -18,9 +18,9 @@ from pipeline.base.lines import Places
 from pipeline.batch.made_from import Made, reading, source
 from pipeline.batch.prompt import Prompt
 from pipeline.batch.request_line import identity
-from pipeline.errors import DamagedError
 from pipeline.jobs.ledger import Ledger
 from pipeline.jobs.receipt import Receipt
+from pipeline.jobs.sent_rows import damaged
 
 SHIFT = 48  # bits for a place in a file
 ALONE = {"text", "timed"}  # a prompt that sees no more of a file asks the same of another with its bytes
@@ -111,7 +111,7 @@ class Kept:
         """The line as it was sent. Raises DamagedError if it is another one."""
         line = self._ledger.at(one.receipt.shard, one.row["at"])
         if identity(line).hex() != one.row["line"]:
-            raise self._damaged(one.receipt)
+            raise damaged(self._ledger.made(one.receipt))
         return line
 
     def request(self, one: Stored, name: str) -> dict[str, Any]:
@@ -145,14 +145,10 @@ class Kept:
         try:
             row = orjson.loads(line)
         except ValueError:
-            raise self._damaged(receipt) from None
+            raise damaged(self._ledger.made(receipt)) from None
         if not schemas.is_valid("made")(row):
-            raise self._damaged(receipt)
+            raise damaged(self._ledger.made(receipt))
         return row
-
-    def _damaged(self, receipt: Receipt) -> DamagedError:
-        path = self._ledger.made(receipt)
-        return DamagedError(f"{path} does not belong to its shard; restore it, or remove it and lose what it knew")
 
 
 def _asks_alone(prompt: Prompt, source: str) -> bool:

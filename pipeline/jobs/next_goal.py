@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,8 +11,7 @@ from pipeline.base.workspace import Workspace
 from pipeline.batch.request_line import identity
 from pipeline.jobs.count_outcomes import outcomes
 from pipeline.jobs.ledger import Ledger
-
-PLACE = re.compile(rb',"at":\d+,"line":"\w+"}\n?\Z')  # what a row of made/ has besides that of the index
+from pipeline.jobs.sent_rows import without_place
 
 
 def fresh(ws: Workspace) -> bool:
@@ -25,7 +23,7 @@ def fresh(ws: Workspace) -> bool:
 def _all_sent(ws: Workspace, ledger: Ledger) -> bool:
     """Whether each row of the index is one of a shard that was started: nothing is new, though the batch is."""
     paths = [ledger.made(receipt) for receipt in ledger if not receipt.unstarted]
-    sent = {identity(PLACE.sub(b"}", line)) for path in paths if path.exists() for line in _lines(path)}
+    sent = {identity(without_place(line)) for path in paths if path.exists() for line in _lines(path)}
     return ws.index.exists() and all(identity(line.rstrip()) in sent for line in _lines(ws.index))
 
 

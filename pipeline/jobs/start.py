@@ -70,7 +70,8 @@ def _send(starter: Starter, receipt: Receipt, known: list[str]) -> Receipt:
         save(receipt, state="uploaded", intent=None, lost=before)
         raise
     except Rejected:  # the upload may be what was wrong: it costs nothing to bring it again
-        save(receipt, state="planned", handle=None, intent=None, lost=before)
+        handle = receipt.handle if before else None  # by which the job of a lost start may still be found
+        save(receipt, state="planned", handle=handle, intent=None, lost=before)
         raise
     except Ambiguous as lost:
         starter.say(f"{receipt.shard}: the answer to its start was lost ({lost}); looking for the job")

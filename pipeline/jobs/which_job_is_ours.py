@@ -11,8 +11,17 @@ from pipeline.provider import Found
 
 
 def mine(starter: Starter, receipt: Receipt) -> list[Found]:
-    """Jobs of this upload that came after the intent and that the ledger does not know."""
-    jobs = starter.provider.find(starter.ledger.shard(receipt), receipt.handle)
+    """Jobs of this upload that came after the intent and that the ledger does not know.
+
+    Without an upload a provider may still find one by the shard alone.
+    """
+    shard = starter.ledger.shard(receipt)
+    try:
+        jobs = starter.provider.find(shard, receipt.handle or {})
+    except KeyError:
+        if receipt.handle:
+            raise
+        return []
     known = starter.ledger.job_ids().union(receipt.known)
     return [job for job in jobs if job.ref["id"] not in known]
 

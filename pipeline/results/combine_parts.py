@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from itertools import count
+from itertools import count, starmap
 from typing import Any, BinaryIO
 
 import orjson
@@ -61,7 +61,7 @@ class Combiner:
         """The row of the last request that can be made, or that was sent in other words; its cost is of all."""
         carried, cost = pairs[0][1], [row["cost"] for row in rows]
         whole = carried["whole"]
-        source = made_from.parts(map(self._rows.content, (request for request, _ in pairs)))
+        source = made_from.parts(starmap(self._rows.content, pairs))
         ask = made_from.made(self._rows.prompts.of(whole), source=source)
         newest = max(self._shards.get(row["job"], 0) for row in rows)
         row, asked = self._combined(carried, parts, rows, ask, newest)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any
+
+import orjson
 
 from pipeline.base.faults import Faults
 from pipeline.batch.request_kind import Kind
@@ -13,6 +15,7 @@ from pipeline.jobs.ledger import Ledger
 from pipeline.jobs.outputs import Read, Reader, _open
 from pipeline.jobs.receipt import Receipt
 from pipeline.jobs.sent_line import line_of
+from pipeline.jobs.sent_rows import SentRows
 from pipeline.provider import Provider, Result
 
 SHIFT = 48  # bits for a place in an output file
@@ -26,14 +29,17 @@ class Answers:
 
     def __init__(self, ledger: Ledger, provider: Provider, say: Callable[[str], None], stack: ExitStack) -> None:
         self._ledger, self._provider, self._receipts = ledger, provider, list(ledger)
-        self._reader = Reader(ledger.ws, provider)
+        self._reader, self._rows = Reader(ledger.ws, provider), SentRows(ledger, provider)
         self._places = _places(ledger, self._receipts, provider, self._reader, say)
         self._outputs = [_open(ledger, receipt, stack) for receipt in self._receipts]
         self._alike: dict[bytes, int] | None = None  # by content; made when it is needed, as most runs need none
 
-    def line(self, request: dict[str, Any]) -> bytes:
-        """The line of a request of the batch."""
-        return line_of(self._ledger, self._provider, request)
+    def line(self, request: Mapping[str, Any], carried: Mapping[str, Any]) -> bytes:
+        """The line of a request with that row of the index: as it was sent, whatever code encodes it now."""
+        line = line_of(self._ledger, self._provider, request)
+        if identity(line) in self._places or "custom_id" not in carried:
+            return line
+        return self._rows.line(orjson.dumps(carried)) or line
 
     def find(self, line: bytes, kind: Kind) -> tuple[Receipt, Result | None] | None:
         """The receipt that has the request, and its result if an output has one; None if it was never sent."""

@@ -36,9 +36,9 @@ class Rows:
     prompts: Prompts
     unsent: bool
 
-    def content(self, request: Mapping[str, Any]) -> bytes:
+    def content(self, request: Mapping[str, Any], carried: Mapping[str, Any]) -> bytes:
         """What a request asks: its line without the id."""
-        return self.provider.content(self.answers.line(request))
+        return self.provider.content(self.answers.line(request, carried))
 
     def row(self, request: Mapping[str, Any], carried: Mapping[str, Any], later: bool = False) -> dict[str, Any]:
         """The row of one request, which may have no job if it is of a `later` round.
@@ -46,7 +46,7 @@ class Rows:
         Raises IncompleteError for one that was never sent.
         """
         model, name = request["body"]["model"], request["custom_id"]
-        line = self.answers.line(request)
+        line = self.answers.line(request, {} if later else carried)
         found = self.answers.find(line, Kind(model, self.prompts.of(name).name))
         if not (found or self.unsent or later):
             raise IncompleteError("requests of the batch were never submitted; run `make submit` to send them")

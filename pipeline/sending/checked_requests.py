@@ -17,6 +17,7 @@ from pipeline.base.workspace import Workspace
 from pipeline.errors import InputError, Unencodable
 from pipeline.jobs.ledger import Ledger
 from pipeline.jobs.sent_line import line_of
+from pipeline.jobs.sent_rows import SentRows
 from pipeline.jobs.shard_limits import fits
 from pipeline.provider import Limits, Provider
 
@@ -29,6 +30,7 @@ class Sendable(NamedTuple):
     place: int
     request: dict[str, Any]
     line: bytes
+    row: bytes  # of the index; b"" in a round, which has none
 
     @property
     def later(self) -> bool:
@@ -40,20 +42,24 @@ def sendable(ledger: Ledger, provider: Provider, faults: Faults) -> Iterator[Sen
 
     Raises InputError where there is no batch.
     """
-    limits: dict[str, Limits] = {}
+    limits, known = {}, SentRows(ledger, provider)
     if not ledger.ws.batch.exists():
         raise InputError(f"{ledger.ws.batch}: no such file; run `make batch`")
     for path, start in _files(ledger.ws):
-        with path.open("rb", buffering=BUFFER) as stream:
+        with path.open("rb", buffering=BUFFER) as stream, _index(ledger.ws, start) as index:
+            rows = enumerate(index, 1)
             for number, request in parse(stream, path, "request", faults):
                 model = request["body"]["model"]
                 if model not in limits:
                     limits[model] = provider.limits(model)
+                row = _beside(rows, number)
                 sent, why = _line(ledger, provider, request, limits[model])
+                if why and (before := known.line(row)):
+                    sent, why = before, None
                 if why:
                     faults.add(f"{path}:{number}", f"$.custom_id {request['custom_id']!r}: {why}")
                 else:
-                    yield Sendable(start + number, request, sent)
+                    yield Sendable(start + number, request, sent, row)
 
 
 def where(ws: Workspace, place: int) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from math import ceil
+from typing import Any
 
 from pipeline.base.lines import rows
 from pipeline.base.workspace import Workspace
@@ -12,7 +13,7 @@ from pipeline.batch.fit_window import HEAD, Shares, Window
 from pipeline.batch.prompt import NOBODY, Prompt
 from pipeline.batch.request_kind import Kind
 from pipeline.batch.saved_prompts import Prompts, load
-from pipeline.errors import InputError
+from pipeline.errors import DamagedError, InputError
 from pipeline.jobs.calibration import Lessons
 from pipeline.jobs.ledger import Ledger
 from pipeline.money.cost import cost, full
@@ -41,11 +42,18 @@ def _split(
     """By prompt: of each transcript that was split, how many answers there are to combine behind what is made."""
     made = _made(ws, provider, ledger)
     counts: dict[str, list[int]] = {prompt.name: [] for prompt in prompts}
-    for row in rows(ws.index):
+    for row in _index(ws):
         name, part = row["whole"], row["part"]
         if part and part["number"] == 1 < part["of"] and (within is None or transcript(name) in within):
             counts[row["prompt"] or ""].append(made.get(name, part["of"]))
     return counts
+
+
+def _index(ws: Workspace) -> Iterator[dict[str, Any]]:
+    try:
+        yield from rows(ws.index)
+    except ValueError:
+        raise DamagedError(f"{ws.index} does not belong to {ws.batch}; run `make -B batch`") from None
 
 
 def _made(ws: Workspace, provider: Provider, ledger: Ledger) -> dict[str, int]:

@@ -7,11 +7,9 @@ from itertools import tee
 from math import ceil
 from typing import Any
 
-import orjson
-
 from pipeline.base.faults import Faults
 from pipeline.base.processes import cores
-from pipeline.batch.request_index import combining
+from pipeline.batch.request_index import combining, row_of
 from pipeline.batch.request_kind import Kind
 from pipeline.batch.request_line import identity
 from pipeline.batch.saved_prompts import Prompts, load
@@ -52,7 +50,6 @@ def described(ledger: Ledger, provider: Provider, receipt: Receipt) -> Receipt:
 def _made(request: Mapping[str, Any], row: bytes, prompts: Prompts) -> dict[str, Any]:
     """What a request was made from: as its row of the index says (an older one does not: {}), or its prompt, if it
     combines answers."""
-    if row:
-        carried = orjson.loads(row)
+    if carried := row_of(row):
         return carried if "made" in carried else {}
     return combining(request, prompts) if "combines" in request else {}

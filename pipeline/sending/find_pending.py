@@ -13,6 +13,7 @@ from pipeline.batch.saved_prompts import load
 from pipeline.errors import InputError
 from pipeline.jobs.already_sent import Sent, sent
 from pipeline.jobs.ledger import Ledger
+from pipeline.jobs.sent_rows import SentRows
 from pipeline.provider import Provider
 from pipeline.sending.checked_requests import ROUND, Sendable, sendable, where
 from pipeline.sending.pending import Finder, Pending
@@ -28,8 +29,8 @@ def survey(
 
     Raises InputError with all that cannot be sent.
     """
-    of, kinds, groups = key(provider, asked.each), {}, defaultdict(list)
-    finders = [Finder(before, kinds) for before in _before(ledger, provider, asked, again)]
+    of, kinds, groups, rows = key(provider, asked.each), {}, defaultdict(list), SentRows(ledger, provider)
+    finders = [Finder(before, rows, kinds) for before in _before(ledger, provider, asked, again)]
     for one, kind in _checked(ledger, provider):
         number, asks = kinds.setdefault(kind, len(kinds)), b""
         if asked.sample:

@@ -13,6 +13,7 @@ from pipeline.batch.request_kind import Kind
 from pipeline.batch.request_line import identity
 from pipeline.jobs.already_sent import Sent
 from pipeline.jobs.ledger import Ledger
+from pipeline.jobs.sent_rows import SentRows
 from pipeline.provider import Provider
 from pipeline.sending.checked_requests import Sendable
 from pipeline.sending.same_question import Key
@@ -67,16 +68,20 @@ class Pending:
 class Finder:
     """Finds what is pending, request by request, beside what was sent `before`."""
 
-    def __init__(self, before: Sent, kinds: dict[Kind, int]) -> None:
+    def __init__(self, before: Sent, rows: SentRows, kinds: dict[Kind, int]) -> None:
         self.found = Pending(kinds)
-        self._before = before
+        self._before, self._rows = before, rows
         self._candidates: list[tuple[str, bytes]] = []  # that replace what was sent
         self._firsts: dict[bytes, str] = {}  # custom_ids of pending requests, for messages
 
     def has(self, one: Sendable) -> bool:
         """Whether the next request of the batch was sent before."""
         self.found.total += 1
-        return self._before.has(one.line, one.request["custom_id"])
+        name = one.request["custom_id"]
+        if self._before.has(one.line, name):
+            return True
+        sent = self._rows.line(one.row)  # in the words of other code
+        return sent is not None and self._before.has(sent, name)
 
     def add(self, one: Sendable, kind: int, asked: bytes, provider: Provider) -> None:
         """One that was not."""

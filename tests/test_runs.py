@@ -1,0 +1,199 @@
+"""A run is what it was made with: forgotten, mistyped and changed variables, under real make."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+import yaml
+
+from tests.conftest import read_jsonl
+from tests.test_makefile import make  # noqa: F401 (the fixture)
+
+
+@pytest.fixture
+def talks(make):  # noqa: F811
+    """A run `talks` that was made with a prompt and a model of its own."""
+    make.ok("batch", RUN="talks", PROMPT="topics", MODEL="meta/of-mine", TEMPERATURE=0.5)
+    return make
+
+
+def models(make, provider="together"):  # noqa: F811
+    rows = read_jsonl(make.root / f"data/runs/talks/{provider}/batch.jsonl")
+    return {(row["body"]["model"], row["body"]["max_tokens"], row["body"].get("temperature")) for row in rows}
+
+
+def test_the_file_of_a_run_says_all_that_it_was_made_with(talks):
+    whole = yaml.safe_load((talks.root / "data/runs/talks/run.yaml").read_text())
+    section = whole["together"]
+    assert whole["provider"] == "together"
+    assert section["variables"] == {
+        "TRANSCRIPTS": "talks.jsonl", "MODEL": "meta/of-mine", "PROMPT": "topics", "TEMPERATURE": 0.5,
+    }  # fmt: skip
+    assert section["defaults"] == {"LONG": "refuse", "OVERLAP": 200}
+    assert section["files"] == {"data/prompts/topics.md": (talks.root / "data/prompts/topics.md").read_text()}
+
+
+def test_what_is_forgotten_is_remembered(talks):
+    talks.ok("submit", "results", RUN="talks", TRANSCRIPTS="")
+    assert models(talks) == {("meta/of-mine", 800, 0.5)} and len(talks.server.invoice) == 1
+    talks.ok("clean", RUN="talks")
+    talks.ok("submit", "results", RUN="talks", TRANSCRIPTS="")
+    assert models(talks) == {("meta/of-mine", 800, 0.5)} and len(talks.server.invoice) == 1
+
+
+@pytest.mark.parametrize("goal", ["submit", "try"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("MODEL", "other"), ("PROMPT", "summary"), ("PROMPTS", "summary topics"), ("MAX_TOKENS", 7), ("LONG", "split"),
+     ("TEMPERATURE", 0.25), ("EXTRA", '{"seed": 7}'), ("TRANSCRIPTS", "other.jsonl"), ("ENCODING", "cp1252")],
+)  # fmt: skip
+def test_a_goal_that_pays_takes_nothing_that_the_batch_was_not_made_with(name, value, goal, talks):
+    shutil.copy(talks.root / "talks.jsonl", talks.root / "other.jsonl")
+    before = (talks.root / "data/runs/talks/run.yaml").read_bytes()
+    says = f"`make batch {name}={value}` makes it anew (free)"
+    talks.refused(goal, RUN="talks", says=says, **{name: value})
+    assert talks.server.requests == []
+    assert (talks.root / "data/runs/talks/run.yaml").read_bytes() == before
+    talks.ok("submit", RUN="talks")
+
+
+def test_the_same_in_other_words_is_the_same(talks):
+    talks.ok(
+        "submit", RUN="talks", PROMPT="data/prompts/topics.md", TEMPERATURE="0.50", OVERLAP=200, MAX_TOKENS=800
+    )
+
+
+@pytest.mark.parametrize("goal", ["results", "status", "plan", "preview", "show", "export", "cancel"])
+def test_a_goal_that_reads_takes_the_runs_own_and_says_so(goal, talks):
+    talks.ok("submit", "results", RUN="talks")
+    batch = talks.root / "data/runs/talks/together/batch.jsonl"
+    before = batch.read_bytes(), batch.stat().st_mtime_ns
+    done = talks.ok(goal, RUN="talks", MODEL="other")
+    assert "MODEL=other is not taken: the run has MODEL=meta/of-mine" in done.stderr
+    assert (batch.read_bytes(), batch.stat().st_mtime_ns) == before
+
+
+def test_batch_takes_another_value_and_remembers_it(talks):
+    talks.ok("batch", RUN="talks", MODEL="other", MAX_TOKENS=7)
+    talks.ok("submit", RUN="talks", TRANSCRIPTS="")
+    assert models(talks) == {("other", 7, 0.5)}
+    talks.ok("batch", RUN="talks", PROMPTS="summary topics")
+    assert {row["custom_id"].partition(".")[2] for row in read_jsonl(
+        talks.root / "data/runs/talks/together/batch.jsonl")} == {"summary", "topics"}  # fmt: skip
+    talks.ok("batch", RUN="talks", PROMPT="topics")
+    assert len(read_jsonl(talks.root / "data/runs/talks/together/batch.jsonl")) == 3
+
+
+def test_a_changed_prompt_is_not_paid_for_before_it_was_seen(talks):
+    prompt = talks.root / "data/prompts/topics.md"
+    was = prompt.read_text()
+    prompt.write_text(was.replace("3 to 12 topics", "one topic"))
+    talks.refused("submit", RUN="talks", says="data/prompts/topics.md has changed since the batch was made")
+    prompt.write_text(was)
+    talks.ok("submit", RUN="talks")
+
+
+def test_the_file_may_be_edited_and_is_checked_with_its_lines(talks):
+    path = talks.root / "data/runs/talks/run.yaml"
+    was = path.read_text()
+    path.write_text(was.replace("meta/of-mine", "edited"))
+    talks.refused("submit", RUN="talks", says="MODEL=edited, and the batch was made with MODEL=meta/of-mine")
+    talks.ok("batch", RUN="talks")
+    assert models(talks) == {("edited", 800, 0.5)}
+    for wrong, says in (
+        (
+            was.replace("TEMPERATURE: 0.5", "TEMPERATURE: 7"),
+            "run.yaml:9: TEMPERATURE: 7 is greater than the maximum",
+        ),
+        (
+            was.replace("TEMPERATURE: 0.5", "TEMPERATUR: 1"),
+            "TEMPERATUR is no variable of this project; TEMPERATURE?",
+        ),
+        (was.replace("TEMPERATURE: 0.5", "REPLACE: true"), "run.yaml:9: REPLACE is for one command"),
+        ("[a, b\n", "run.yaml: while parsing a flow sequence"),
+        ("provider: together\ntogether: 7\n", "run.yaml:2: a section has variables, defaults, files"),
+    ):
+        path.write_text(wrong)
+        talks.refused("batch", RUN="talks", says=says)
+        assert talks.server.requests == []
+
+
+def test_each_provider_has_its_own_and_one_is_current(talks):
+    talks.env["ANTHROPIC_API_KEY"] = "k"
+    talks.ok("batch", RUN="talks", PROVIDER="anthropic", MODEL="claude-haiku-4-5")
+    assert models(talks, "anthropic") == {("claude-haiku-4-5", 4000, None)}
+    assert "provider anthropic" in talks.ok("status", RUN="talks").stdout
+    talks.ok("batch", RUN="talks", PROVIDER="together")
+    assert models(talks) == {("meta/of-mine", 800, 0.5)}
+    assert "provider together" in talks.ok("status", RUN="talks").stdout
+
+
+def test_local_mk_has_its_say_before_a_run_is_made(talks):
+    (talks.root / "local.mk").write_text("MODEL = of-every-run\nLONG = split\nCONTEXT = 9000\n")
+    talks.ok("submit", RUN="talks")
+    assert models(talks) == {("meta/of-mine", 800, 0.5)}
+    talks.ok("batch", RUN="new")
+    (row, *_) = read_jsonl(talks.root / "data/runs/new/together/batch.jsonl")
+    assert row["body"]["model"] == "of-every-run"
+    assert (
+        yaml.safe_load((talks.root / "data/runs/new/run.yaml").read_text())["together"]["variables"]["LONG"]
+        == "split"
+    )
+
+
+def test_a_run_mk_is_read_once_as_data(make):  # noqa: F811
+    path = make.root / "data/runs/talks/run.mk"
+    path.parent.mkdir(parents=True)
+    path.write_text("# mine\nMODEL = of-mine   # the good one\nexport MAX_TOKENS ?= 7\n")
+    make.ok("batch", RUN="talks")
+    assert models(make) == {("of-mine", 7, None)}
+    assert not path.exists() and path.with_name("run.mk.old").exists()
+    make.ok("submit", RUN="talks")
+    other = make.root / "data/runs/other/run.mk"
+    other.parent.mkdir()
+    for words, says in (("MODEL := $(shell touch pwned)\n", "other/run.mk:1: only `NAME = value` is read here"),
+                        ("MAX_TOKENS = 0\n", "run.mk:1: MAX_TOKENS: 0 is less than the minimum"),
+                        ("include x.mk\n", "run.mk:1: only `NAME = value`")):  # fmt: skip
+        other.write_text(words)
+        make.refused("batch", RUN="other", says=says)
+    assert not list(make.root.rglob("pwned"))
+
+
+def test_the_sources_may_go(talks):
+    talks.ok("submit", "results", RUN="talks")
+    (talks.root / "talks.jsonl").unlink()
+    for goal in ("results", "show", "export", "status", "plan", "cancel", "preview"):
+        talks.ok(goal, RUN="talks", TRANSCRIPTS="")
+    assert "the batch is sent as it was made" in talks.ok("submit", RUN="talks", TRANSCRIPTS="").stderr
+    talks.refused("batch", RUN="talks", TRANSCRIPTS="", says="talks.jsonl: no such file or folder")
+    assert len(talks.server.invoice) == 1
+
+
+@pytest.mark.parametrize("goal", ["results", "status", "plan", "preview", "show", "export", "cancel"])
+def test_a_run_that_is_not_there_is_named_and_none_is_made(goal, talks):
+    talks.refused(goal, RUN="tolks", TRANSCRIPTS="", says="no run `tolks`; runs: talks.")
+    elsewhere = {"PROVIDER": "openai", "TRANSCRIPTS": ""}
+    talks.refused(goal, RUN="talks", says="talks is at together, not at openai", **elsewhere)
+    assert sorted(path.name for path in (talks.root / "data/runs").iterdir()) == ["talks"]
+
+
+def test_all_runs_are_listed(talks):
+    talks.ok("submit", "results", RUN="talks")
+    talks.ok("batch", RUN="second")
+    out = talks.ok("runs").stdout
+    first, second = (line.split() for line in out.split("\n")[1:3])
+    assert (first[:4], second[:3]) == (["talks", "together", "3", "3"], ["second", "together", "3"])
+
+
+def test_a_key_goes_to_no_server_that_only_a_file_names(make, monkeypatch):  # noqa: F811
+    """run.yaml may come from somebody else."""
+    make.env["SOME_KEY"] = "k-secret"
+    url = f"{make.server.url}/v1"
+    make.ok("batch", RUN="talks", PROVIDER="custom", MODEL="m", BASE_URL=url, KEY_ENV="SOME_KEY")
+    (make.root / "data/servers.txt").unlink()  # as if the run came from another checkout
+    done = make("submit", RUN="talks")
+    assert done.returncode == 2 and "only talks/run.yaml says that this key goes there" in done.stderr
+    assert make.server.requests == []
+    make("submit", RUN="talks", BASE_URL=url, KEY_ENV="SOME_KEY")
+    assert make.server.requests
