@@ -22,7 +22,7 @@ PLUGINS = {
     "BASE_URL", "KEY_ENV", "LIVE_CONCURRENCY", "LIVE_RPM",
     "VLLM_COMMAND", "VLLM_ARGS", "LOCAL_MODEL", "LOCAL_CONTEXT",
 }  # fmt: skip
-OF_A_SERVICE = re.compile(r"[A-Z_]+_(?:API_KEY|BASE_URL)|(?:AWS|BEDROCK)_.*")
+OF_A_SERVICE = re.compile(r"[A-Z_]+_(?:API_KEY|BASE_URL)|(?:AWS|BEDROCK|TRANSCRIPT_BATCH)_.*")
 ROOT = Path(__file__).parent.parent
 
 # Most of what the tests wait for is fsync. In memory it is free, where there is room for the largest of them.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -65,8 +66,9 @@ def test_heavy_modules_are_imported_where_they_are_used(module):
 
 def test_variables_are_one_table():
     """schemas/settings.schema.json: make takes the names from it, the commands and the README all of it."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     names = subprocess.run(
-        ["make", "-f", "Makefile", "-f", "-", "names"], input="names:; @echo $(VARIABLES)", cwd=ROOT,
+        ["make", "-s", "-f", "Makefile", "-f", "-", "names"], input="names:; @echo $(VARIABLES)", cwd=ROOT, env=env,
         capture_output=True, text=True,
     ).stdout  # fmt: skip
     options = {option.envvar for command in main.commands.values() for option in command.params}

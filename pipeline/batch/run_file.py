@@ -27,7 +27,8 @@ HEAD = """\
 # What the run was made with. Edit it, or type a variable with `make batch`: that is kept here.
 # `defaults` are what nobody said, as they were then; `files` are as they were read.
 """
-ONCE = ("RUN", "PROVIDER", "RETRY", "REPLACE", "ADOPT", "ID", "N", "JSON")  # words for one command, or for all runs
+# Words for one command, or for all runs.
+ONCE = ("RUN", "PROVIDER", "RETRY", "REPLACE", "ADOPT", "YES", "ID", "N", "JSON")
 CURRENT = re.compile(r"^provider: *([A-Za-z0-9._-]+) *$", re.M)
 PARTS = ("variables", "defaults", "files")
 

@@ -105,7 +105,8 @@ class Given:
 
         bounds = Bounds(self.BUDGET, self.QUEUE_TOKENS, self.QUEUE_JOBS)
         adopt, partial = (getattr(self, name, False) for name in ("ADOPT", "PARTIAL"))
-        return Asked(self.RETRY, self.REPLACE, adopt, self.EACH, self.SAMPLE or 0, partial, bounds)
+        words = {name: getattr(self, name.upper()) for name in ("confirm", "yes") if name.upper() in self.values}
+        return Asked(self.RETRY, self.REPLACE, adopt, self.EACH, self.SAMPLE or 0, partial, bounds, **words)
 
     def known(self) -> None:
         """Raises InputError for a run that is not there."""

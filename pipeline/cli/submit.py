@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,14 +14,19 @@ from pipeline.cli.given import Given
 from pipeline.cli.options import PLANNING
 
 
-@command("submit", f"RUN PROVIDER SETTLE {PLANNING} ADOPT PARTIAL WAIT POLL no_new_jobs")
+@command("submit", f"RUN PROVIDER SETTLE {PLANNING} ADOPT PARTIAL CONFIRM YES WAIT POLL no_new_jobs")
 def submit(given: Given) -> None:
     """Start jobs for requests that have none: the command that costs money."""
     from pipeline.sending.until_all_sent import sendall
 
-    done = sendall(given.watch(), given.asked, wait=given.WAIT, new_jobs=not given.no_new_jobs)
+    ask = _ask if sys.stdin.isatty() and sys.stderr.isatty() else None
+    done = sendall(given.watch(), given.asked, wait=given.WAIT, new_jobs=not given.no_new_jobs, ask=ask)
     if not given.no_new_jobs:
         click.echo(_said(done, given.PROVIDER))
+
+
+def _ask(question: str) -> bool:
+    return click.confirm(question, err=True)
 
 
 def _said(done: Mapping[str, Any], provider: str) -> str:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
-
 from pipeline.base.humanize import dollars, many
 from pipeline.errors import SpendError
 from pipeline.jobs.calibration import Lessons
 from pipeline.jobs.cost_so_far import committed, expected
 from pipeline.jobs.ledger import Ledger
 from pipeline.jobs.receipt import Receipt
-from pipeline.jobs.start_context import Starter
 from pipeline.money.tariff import Tariff
-from pipeline.sending.cost_of_later_rounds import ahead
-from pipeline.sending.submit_options import Asked, Bounds
+from pipeline.sending.submit_options import Bounds
 
 HOW = "raise BUDGET, lower MAX_TOKENS, or try SAMPLE=5 first"
 
@@ -44,26 +40,3 @@ def afford(
         raise SpendError(
             f"BUDGET={bounds.budget:g}: {dollars(so_far)} so far, and {more}, which were not sent; {HOW}"
         )
-
-
-def approve(
-    starter: Starter,
-    kept: list[Receipt],
-    planned: list[Receipt],
-    tariff: Tariff,
-    asked: Asked,
-    sampled: Container[str] | None,
-) -> None:
-    """What is new must fit into the budget with what waits and what comes later, or nothing of it is kept."""
-    ledger = starter.ledger
-    if not planned or asked.bounds.budget is None:
-        return
-    later = ahead(ledger.ws, starter.provider, tariff, ledger, sampled)
-    able = [receipt for receipt in kept + planned if asked.replace or not receipt.doubted]
-    try:
-        afford(ledger, able, tariff, asked.bounds, later.cost_most)
-    except SpendError:
-        for receipt in planned:
-            ledger.save(receipt, state="cancelled")
-            ledger.shard(receipt).path.unlink()
-        raise

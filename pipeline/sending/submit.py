@@ -1,6 +1,6 @@
 """The stage `submit`: the only one that pays.
 
-survey -> cut -> write all shards -> afford the whole -> for each shard: afford, start -> submitted.json
+survey -> cut -> write all shards -> afford and confirm the whole -> for each shard: afford, start -> submitted.json
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from pipeline.jobs.start_context import Starter
 from pipeline.jobs.wait import Watch
 from pipeline.money.tariff import Tariff
 from pipeline.provider import Provider
-from pipeline.sending.budget import approve
+from pipeline.sending.approve import approve
 from pipeline.sending.check_all_sent import check_all_sent
+from pipeline.sending.confirm import Ask
 from pipeline.sending.find_pending import survey
 from pipeline.sending.pending import Pending
 from pipeline.sending.prepare_shards import finish_earlier, prepared
@@ -35,6 +36,7 @@ def submit(
     settle: float = 300.0,
     clock: Clock | None = None,
     say: Callable[[str], None] = print,
+    ask: Ask | None = None,
 ) -> dict[str, Any]:
     """Start a job for every request that has none, and write submitted.json; returns its content.
 
@@ -52,7 +54,7 @@ def submit(
     if (kept or planned) and any(receipt.ref for receipt in ledger):
         # What has ended makes room, and has its real price.
         Watch(ws, provider, clock, say, settle=settle, tariff=tariff).look(ledger)
-    approve(starter, kept, planned, tariff, asked, found.sampled)
+    approve(starter, kept, planned, tariff, asked, found.sampled, ask)
     sent = start_shards(starter, kept + planned, tariff, asked.bounds)
     return _summary(ledger, found, sent, sum(receipt.requests for receipt in ledger if receipt.unstarted))
 

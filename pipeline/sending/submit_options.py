@@ -40,6 +40,8 @@ class Asked:
     partial: bool = False
     bounds: Bounds = field(default_factory=Bounds)
     until: int | None = None
+    confirm: float | None = None  # US dollars; more than that wants a word. None: nobody is asked
+    yes: bool = False
 
 
 NOTHING = Asked()

@@ -11,12 +11,15 @@ from pipeline.errors import Busy, DoubtError, UnfinishedError
 from pipeline.jobs.ledger import Ledger
 from pipeline.jobs.wait import Watch
 from pipeline.results.collect import collect
+from pipeline.sending.confirm import Ask
 from pipeline.sending.submit import submit
 from pipeline.sending.submit_options import Asked
 
 
-def sendall(watch: Watch, asked: Asked, *, wait: bool = False, new_jobs: bool = True) -> dict[str, Any]:
-    """What `submit` returns, `sent_now` being all that this call sent.
+def sendall(
+    watch: Watch, asked: Asked, *, wait: bool = False, new_jobs: bool = True, ask: Ask | None = None
+) -> dict[str, Any]:
+    """What `submit` returns, `sent_now` being all that this call sent. A person is asked once.
 
     The lock is held only to look and to send. With `wait`, what another command or the service is in the way of is
     waited for too; whatever else `submit` raises ends it.
@@ -28,8 +31,9 @@ def sendall(watch: Watch, asked: Asked, *, wait: bool = False, new_jobs: bool = 
             with lock(ws.lock, "submit"):
                 done = submit(
                     ws, watch.provider, asked, new_jobs=new_jobs, tariff=watch.tariff, settle=watch.settle,
-                    clock=watch.clock, say=watch.say,
+                    clock=watch.clock, say=watch.say, ask=ask,
                 )  # fmt: skip
+                asked = replace(asked, yes=True)
             quiet = 0
             if wait and done["waiting"]:
                 watch.until_one_ends()

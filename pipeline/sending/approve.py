@@ -1,0 +1,43 @@
+"""Whether what is to be started may be paid for; if not, nothing of what is new is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+
+from pipeline.errors import SpendError
+from pipeline.jobs.receipt import Receipt
+from pipeline.jobs.start_context import Starter
+from pipeline.money.tariff import Tariff
+from pipeline.sending.budget import afford
+from pipeline.sending.confirm import Ask, confirm
+from pipeline.sending.cost_of_later_rounds import ahead
+from pipeline.sending.submit_options import Asked
+
+
+def approve(
+    starter: Starter,
+    kept: list[Receipt],
+    planned: list[Receipt],
+    tariff: Tariff,
+    asked: Asked,
+    sampled: Container[str] | None,
+    ask: Ask | None,
+) -> None:
+    """What is new must fit into the budget with what waits and what comes later; and a person must agree to it all.
+
+    Raises SpendError.
+    """
+    ledger = starter.ledger
+    able = [receipt for receipt in kept + planned if asked.replace or not receipt.doubted]
+    if not able:
+        return
+    later = ahead(ledger.ws, starter.provider, tariff, ledger, sampled)
+    try:
+        if planned:
+            afford(ledger, able, tariff, asked.bounds, later.cost_most)
+        confirm(starter, able, tariff, asked, later, ask)
+    except SpendError:
+        for receipt in planned:
+            ledger.save(receipt, state="cancelled")
+            ledger.shard(receipt).path.unlink()
+        raise
