@@ -24,6 +24,8 @@ override OWN := $(or $(shell sed -n 's/^provider: *\([A-Za-z0-9._-]*\) *$$/\1/p'
 override TOLD = $(filter command environment,$(origin $1))
 $(if $(call TOLD,PROVIDER),,$(eval override PROVIDER := $(or $(OWN),$(value PROVIDER),together)))
 $(call named,PROVIDER)
+$(if $(OWN),,$(if $(wildcard data/runs/$(RUN)/run.yaml),$(error data/runs/$(RUN)/run.yaml has no line `provider: NAME`)))
+$(foreach v,RETRY REPLACE ADOPT YES,$(if $(filter file override,$(origin $v)),$(error $v is for one command: take it out of local.mk)))
 # One table says which variables there are; the commands have their types and defaults from it.
 override VARIABLES := $(shell sed -n 's/^    "\([A-Z_]*\)": .*/\1/p' schemas/settings.schema.json)
 # A name that nobody knows is a typing error: SAMPEL=5 would send everything. Looked at are names on the command line, those
@@ -64,8 +66,12 @@ MAKEFLAGS     += --warn-undefined-variables --no-builtin-rules
 .SUFFIXES:
 # A target is whole or absent.  Shards, receipts and outputs are never targets, so Make never deletes one.
 .DELETE_ON_ERROR:
-.PHONY: help transcripts batch preview try plan submit results export show status runs cancel validate prompts providers demo install \
-        agree check lint test test-long test-sdks test-servers bench clean FORCE
+GOALS := help transcripts batch preview try plan submit results export show status runs cancel validate prompts providers demo \
+         install agree check lint test test-long test-sdks test-servers bench clean FORCE
+.PHONY: $(GOALS)
+# A word beside `submit` that is no goal is a forgotten `=`: nothing may be paid before make finds that out.
+$(if $(filter submit try,$(MAKECMDGOALS)),$(foreach g,$(filter-out $(GOALS) $(WORK)/%,$(MAKECMDGOALS)),$(error $g is no goal, \
+  and nothing was sent; `make` lists the goals$(if $(filter $g,$(VARIABLES)),, and a variable is typed as $g=…))))
 
 help:  ## List the goals and say where the run stands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -128,7 +134,7 @@ demo:  ## Run everything on data/transcripts with a small model on this machine:
 	  PROMPT=data/prompts/demo.md MAX_TOKENS=90
 clean:  ## Remove what is free to rebuild; never shards, jobs or outputs
 	@[ ! -x $(PYTHON) ] || $(PIPELINE) remember
-	rm -f $(addprefix $(WORK)/,settings asked.json transcripts.jsonl rejected.jsonl batch.jsonl index.jsonl prompts.json round.jsonl submitted.json results.jsonl results.csv)
+	rm -f $(addprefix $(WORK)/,settings transcripts.jsonl rejected.jsonl batch.jsonl index.jsonl prompts.json round.jsonl submitted.json results.jsonl results.csv)
 
 # ---- the workshop --------------------------------------------------------------------------
 

@@ -87,9 +87,7 @@ def test_the_rows_of_the_table_for_what_changes(make):
     demo, summary = {"PROMPT": "data/prompts/demo.md"}, {"PROMPT": "summary"}
     said = make.ok("results", **demo).stderr
     assert "PROMPT=data/prompts/demo.md is not taken: the run has PROMPT=data/prompts/summary.md" in said
-    make.refused(
-        "submit", says="`make batch PROMPT=data/prompts/demo.md` makes it anew (free), or leave PROMPT out", **demo
-    )
+    make.refused("submit", says="`make batch PROMPT=data/prompts/demo.md` makes it anew", **demo)
     make.ok("batch", **demo)
     make.refused("results", says="put it back, or `make submit` with a new RUN=")
     make.refused("submit", says="already submitted with another body")
@@ -150,7 +148,11 @@ def test_raw_files_are_read_by_batch_and_not_again_for_another_prompt(make):
     make.refused("batch", says="three.pdf: this is a PDF; export the transcript as .docx", TRANSCRIPTS="talks")
     assert "1 transcript left out" in make.ok("batch", TRANSCRIPTS="talks", ERRORS="skip").stdout
     make.ok("clean", TRANSCRIPTS="talks")
-    assert sorted(path.name for path in read.parent.iterdir()) == [".lock", "inputs"]  # what the run remembers
+    assert sorted(path.name for path in read.parent.iterdir()) == [
+        ".lock",
+        "asked.json",
+        "inputs",
+    ]  # what the run remembers
 
     # how files are read is remembered with them
     make.ok("batch", TRANSCRIPTS="")
@@ -237,7 +239,8 @@ def test_a_job_of_another_checkout_is_named_and_adopted(make):
 
 
 def test_without_transcripts_nothing_is_guessed(make):
-    make.refused("submit", says="no input: name files or folders", TRANSCRIPTS="")
+    make.refused("submit", says="no run `default`; there is none yet. `make batch TRANSCRIPTS=…`", TRANSCRIPTS="")
+    make.refused("batch", says="no input: name files or folders", TRANSCRIPTS="")
     assert make.server.requests == []
 
 

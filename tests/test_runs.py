@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 
 import pytest
@@ -51,7 +52,7 @@ def test_what_is_forgotten_is_remembered(talks):
 def test_a_goal_that_pays_takes_nothing_that_the_batch_was_not_made_with(name, value, goal, talks):
     shutil.copy(talks.root / "talks.jsonl", talks.root / "other.jsonl")
     before = (talks.root / "data/runs/talks/run.yaml").read_bytes()
-    says = f"`make batch {name}={value}` makes it anew (free)"
+    says = f"`make batch RUN=talks {name}={shlex.quote(str(value))}` makes it anew (free)"
     talks.refused(goal, RUN="talks", says=says, **{name: value})
     assert talks.server.requests == []
     assert (talks.root / "data/runs/talks/run.yaml").read_bytes() == before
@@ -197,3 +198,76 @@ def test_a_key_goes_to_no_server_that_only_a_file_names(make, monkeypatch):  # n
     assert make.server.requests == []
     make("submit", RUN="talks", BASE_URL=url, KEY_ENV="SOME_KEY")
     assert make.server.requests
+
+
+@pytest.mark.parametrize("line", ["    MODEL: meta/of-mine\n", "    PROMPT: topics\n", "    TEMPERATURE: 0.5\n"])
+def test_a_line_that_is_taken_away_is_a_change_too(line, talks):
+    path = talks.root / "data/runs/talks/run.yaml"
+    path.write_text(path.read_text().replace(line, ""))
+    name = line.split(":")[0].strip()
+    talks.refused("submit", RUN="talks", says="and the batch was made with " + name)
+    talks.ok("batch", RUN="talks")
+    talks.ok("submit", RUN="talks")
+
+
+def test_without_its_file_a_run_is_still_what_it_was_made_with(talks):
+    (talks.root / "data/runs/talks/run.yaml").unlink()
+    talks.refused(
+        "submit", RUN="talks", says="MODEL is not said any more, and the batch was made with MODEL=meta/of-mine"
+    )
+    talks.ok("clean", RUN="talks")
+    talks.refused("submit", RUN="talks", says="and the batch was made with MODEL=meta/of-mine")
+    assert talks.server.requests == []
+
+
+def test_what_a_batch_was_to_be_made_with_is_not_forgotten_because_it_failed(make):  # noqa: F811
+    make.refused("batch", RUN="talks", MODEL="mine", PROMPT="tpoics", says="tpoics: No such file")
+    make.refused("submit", RUN="talks", says="and the batch was made with")
+    assert make.server.requests == []
+
+
+@pytest.mark.parametrize("goals", [("plan",), ("results",), ("preview",), ("-B", "plan"), ("-B", "results")])
+def test_a_goal_that_reads_never_takes_what_is_typed(goals, talks):
+    talks.ok("submit", "results", RUN="talks")
+    talks.ok("clean", RUN="talks")
+    before = (talks.root / "data/runs/talks/run.yaml").read_bytes()
+    talks.ok(*goals, RUN="talks", MODEL="other", PROMPT="summary")
+    assert models(talks) == {("meta/of-mine", 800, 0.5)}
+    assert (talks.root / "data/runs/talks/run.yaml").read_bytes() == before
+    talks.ok("submit", RUN="talks")
+    assert len(talks.server.invoice) == 1
+
+
+@pytest.mark.parametrize("words", [("SAMPLE", "1"), ("resutls",), ("BUDGET:0.01",), ("MODEL",)])
+def test_a_word_beside_submit_that_is_no_goal_pays_for_nothing(words, talks):
+    done = talks("submit", *words, RUN="talks")
+    assert done.returncode == 2 and "and nothing was sent" in done.stderr
+    assert talks.server.requests == []
+
+
+def test_words_for_one_command_do_not_stand_in_local_mk(talks):
+    (talks.root / "local.mk").write_text("REPLACE = 1\n")
+    talks.refused("submit", RUN="talks", says="REPLACE is for one command: take it out of local.mk")
+
+
+def test_one_of_a_pair_that_is_typed_does_not_make_the_other_trusted(make):  # noqa: F811
+    make.env["SOME_KEY"] = "k-secret"
+    url = f"{make.server.url}/v1"
+    make.ok("batch", RUN="talks", PROVIDER="custom", MODEL="m", BASE_URL=url, KEY_ENV="SOME_KEY")
+    (make.root / "data/servers.txt").unlink()
+    for some in ({"KEY_ENV": "SOME_KEY"}, {"BASE_URL": url}):
+        make("submit", RUN="talks", **some)
+        assert not any("k-secret" in str(request) for request in make.server.requests)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["provider: together\ntogether:\n  variables: [a]\n", "provider: together\ntogether: &t\n  variables: *t\n",
+     "provider: together\ntogether:\n  variables:\n    MODEL: a\n    MODEL: b\n"],
+)  # fmt: skip
+def test_a_broken_file_is_told_and_is_no_traceback(text, talks):
+    (talks.root / "data/runs/talks/run.yaml").write_text(text)
+    for goal in ("submit", "batch"):
+        done = talks(goal, RUN="talks")
+        assert done.returncode == 2 and "Traceback" not in done.stderr and "run.yaml" in done.stderr
+    assert talks.server.requests == []

@@ -16,11 +16,11 @@ from pipeline.provider import Provider
 from pipeline.transcripts.find_files import sources
 
 
-def settings(ws: Workspace, reading: Reading, asking: dict[str, object], inputs: list[Path] | None) -> None:
+def settings(ws: Workspace, reading: Reading, asking: dict[str, object] | None, inputs: list[Path] | None) -> None:
     """Rewrite the stamps whose text changed: `inputs` for the stage `transcripts`, `settings` for `batch`.
 
     `asking` are the variables that decide what is asked; a Path among the values stands for the file's content.
-    Without `inputs` their stamp stays.
+    What is None leaves its stamp as it is.
     """
     files = hashlib.sha256()  # of a million files too, the stamp is one line
     for path, name in sources(inputs or []):
@@ -28,7 +28,8 @@ def settings(ws: Workspace, reading: Reading, asking: dict[str, object], inputs:
     with lock(ws.lock, "settings"):
         if inputs is not None:
             _write(ws.inputs, {**vars(reading), "files": files.hexdigest()})
-        _write(ws.settings, asking)
+        if asking is not None:
+            _write(ws.settings, asking)
 
 
 def code(plugin: Provider) -> str:

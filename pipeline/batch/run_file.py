@@ -111,20 +111,27 @@ def _parsed(where: Path, declared: Iterable[str]) -> RunFile:
     try:
         text = where.read_text("utf-8")
         node, whole = yaml.compose(text, yaml.SafeLoader), yaml.safe_load(text)
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        places = _places(node) if isinstance(node, yaml.MappingNode) else {}
+    except (UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         raise InputError(f"{where}: {clean(error, 200)}; mend it, or remove it and type all again") from None
-    places = _places(node) if isinstance(node, yaml.MappingNode) else {}
     for place, why in _faults(whole, declared):
         raise InputError(f"{where}:{places.get(place, 1)}: {why}")
-    sections = {name: Section(**section) for name, section in whole.items() if name != "provider"}
+    parts = {
+        name: {p: v or {} for p, v in section.items()} for name, section in whole.items() if name != "provider"
+    }
+    sections = {name: Section(**section) for name, section in parts.items()}
     return RunFile(whole["provider"], sections)
 
 
 def _places(node: Any, above: tuple[str, ...] = ()) -> dict[tuple[str, ...], int]:
-    """The line of each key."""
+    """The line of each key. Raises YAMLError for one that is there twice."""
+    import yaml
+
     found = {}
     for key, value in node.value:
         here = (*above, str(key.value))
+        if here in found:
+            raise yaml.YAMLError(f"line {key.start_mark.line + 1}: {here[-1]} is there twice")
         found[here] = key.start_mark.line + 1
         if hasattr(value, "value") and value.id == "mapping":
             found |= _places(value, here)
@@ -143,6 +150,9 @@ def _faults(whole: Any, declared: Iterable[str]) -> Iterator[tuple[tuple[str, ..
             yield (str(name),), f"a section has {', '.join(PARTS)}"
             continue
         for part in PARTS:
+            if not isinstance(section.get(part) or {}, dict):
+                yield (str(name), part), f"{part}: names and values, one a line"
+                continue
             for key, value in (section.get(part) or {}).items():
                 if why := _why_not(str(name), part, str(key), value, declared):
                     yield (str(name), part, str(key)), why

@@ -50,14 +50,20 @@ def _window(given: Given) -> int | None:
     return given.CONTEXT or (None if {"MODEL", "PROMPT", "PROMPTS"} & given.typed else given.usual("CONTEXT"))
 
 
+def paths(given: Given) -> list[Path]:
+    """The files that are named: prompts, a template, a schema."""
+    prompts = [named(word) for word in given.PROMPTS.split() or [given.PROMPT]]
+    return [Path(path) for path in (*prompts, given.TEMPLATE, given.ANSWER) if path]
+
+
 def stamp(given: Given) -> dict[str, Any]:
     """The variables by their names, a Path for each file; and what makes requests beside them."""
-    paths = [Path(named(word)) for word in given.PROMPTS.split() or [given.PROMPT] if word]
-    schemas = [load(str(path)).answer for path in paths if path.exists()]
+    prompts = [Path(named(word)) for word in given.PROMPTS.split() or [given.PROMPT] if word]
+    schemas = [load(str(path)).answer for path in prompts if path.exists()]
     values = {name.lower(): getattr(given, name) for name in ASKING.split()}
     files = {name: Path(values[name]) if values[name] else "" for name in ("template", "answer")}
     return values | files | {
-        "files": [*paths, *(Path(schema) for schema in schemas if isinstance(schema, str))],
+        "files": [*prompts, *(Path(schema) for schema in schemas if isinstance(schema, str))],
         "code": code(given.plugin),
         "local_model": os.environ.get("LOCAL_MODEL", ""),
     }  # fmt: skip

@@ -23,6 +23,8 @@ def batch(given: Given) -> None:
     from pipeline.cli import asking
     from pipeline.jobs.older_workspaces import remember
 
+    if given.reads_only and given.ws.batch.exists():  # make -B
+        return
     plugin = given.plugin
     remember(given.ws, lambda: plugin)
     asked = asking.asked(given)
@@ -47,5 +49,6 @@ def _batch(given: Given, asked: list[Prompt]) -> str:
 
     before = Kept(Ledger(given.ws))
     count = batch(given.ws, given.plugin, asked, before, given.OVERLAP, given.VERBOSE, say)
-    keep_asking(given, asked)
+    if not given.as_it_is:
+        keep_asking(given, asked)
     return f"{many(count, 'request')} for {', '.join(dict.fromkeys(one.model for one in asked))}"

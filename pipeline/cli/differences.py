@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import shlex
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,48 +17,71 @@ from pipeline.batch.saved_prompts import load
 from pipeline.cli.given import Given
 from pipeline.cli.keep import FIELDS, digest
 from pipeline.cli.options import ASKING, READING, nothing
-from pipeline.errors import InputError
+from pipeline.cli.server import PAIR
+from pipeline.errors import DamagedError, InputError
 
 NAMES = (*READING.split(), *ASKING.split())
 
 
 def check_unchanged(given: Given) -> None:
     """Raises InputError for the goals that pay, with both ways on."""
-    for name, value, before in _values(given):
+    for name, value, before in (*_values(given), *_servers(given)):
         then = f"with {name}={before}" if before not in (None, "") else f"without {name}"
+        now = f"{name}={value}" if value not in (None, "") else f"{name} is not said any more"
+        back = f"leave {name} out" if name in given.typed or name in PAIR else "put it back in run.yaml"
         raise InputError(
-            f"{name}={value}, and the batch was made {then}; nothing was sent. `make batch {name}={value}` makes "
-            f"it anew (free), or leave {name} out"
+            f"{now}, and the batch was made {then}; nothing was sent. `{_batch(given, name, value)}` makes it anew "
+            f"(free), or {back}"
         )
     for path in _changed(given.ws):
         raise InputError(
-            f"{path} has changed since the batch was made; nothing was sent. `make batch` makes it anew (free), or "
-            "put the file back"
+            f"{path} has changed since the batch was made; nothing was sent. `{_batch(given)}` makes it anew "
+            "(free), or put the file back"
         )
 
 
 def told(given: Given) -> Iterator[str]:
     """A sentence for each value that a goal which only reads does not take."""
-    for name, value, before in _values(given):
+    for name, value, before in _values(given, given.values):
         if name in given.typed:
             then = f"has {name}={before}" if before not in (None, "") else f"has no {name}"
-            yield f"{name}={value} is not taken: the run {then}, and `make batch {name}={value}` changes that"
+            yield f"{name}={value} is not taken: the run {then}, and `{_batch(given, name, value)}` changes that"
 
 
-def _values(given: Given) -> Iterator[tuple[str, Any, Any]]:
-    """Name, value now, and value then."""
+def _batch(given: Given, name: str = "", value: Any = None) -> str:
+    """What to type for a batch with this value."""
+    run = "" if given.ws.run == "default" else f" RUN={given.ws.run}"
+    said = f" {name}={shlex.quote(str(value))}" if name and value not in (None, "") else ""
+    return f"make batch{run}{said}"
+
+
+def _servers(given: Given) -> Iterator[tuple[str, str, str]]:
+    """Address and name of the key that were typed, where the batch was made for others."""
+    made = (_made(given.ws) or {}).get("variables", {})
+    for name in set(PAIR) & set(given.plugin.variables):
+        now = os.environ.get(name, "").strip()
+        if now and now != made.get(name, now if not given.ws.asked.exists() else ""):
+            yield name, now, made.get(name, "")
+
+
+def _values(given: Given, typed: Mapping[str, Any] | None = None) -> Iterator[tuple[str, Any, Any]]:
+    """Name, value now (as it counts, or as it is `typed`), and value then."""
     made = _made(given.ws)
     if made is None:
         return
     then = {**_in_force(given.ws), **made.get("defaults", {}), **made["variables"]}
-    for name in NAMES:
-        now, before = getattr(given, name), then.get(name, nothing(name))
-        if now not in (None, "") and not _same(name, now, before):
+    for name in sorted(NAMES, key=lambda name: name not in given.typed):
+        now = getattr(given, name) if typed is None or name not in given.typed else typed[name]
+        before = then.get(name, nothing(name))
+        gone = now == nothing(name) and name not in made["variables"]
+        if not gone and not (now in (None, "") and name not in made["variables"]) and not _same(name, now, before):
             yield name, now, before
 
 
 def _in_force(ws: Workspace) -> dict[str, Any]:
     """What all prompts of the batch have in common, whoever said it."""
+    if not ws.prompts.exists():
+        return {}
     values = {name: {getattr(prompt, field) for prompt in load(ws)} for name, field in FIELDS.items()}
     return {name: each.pop() for name, each in values.items() if len(each) == 1}
 
@@ -64,7 +89,11 @@ def _in_force(ws: Workspace) -> dict[str, Any]:
 def _made(ws: Workspace) -> dict[str, Any] | None:
     """What the batch was made with; of an older release by its stamps."""
     if ws.asked.exists():
-        return orjson.loads(ws.asked.read_bytes())
+        try:
+            made = orjson.loads(ws.asked.read_bytes())
+            return {part: dict(made[part]) for part in ("variables", "defaults", "files")}
+        except (ValueError, KeyError, TypeError):
+            raise DamagedError(f"{ws.asked} is damaged; `make batch` writes it anew (free)") from None
     if not ws.settings.exists():
         return None
     old = stamped(ws.settings) | stamped(ws.inputs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -36,7 +37,8 @@ class Given:
     def __getattr__(self, name: str) -> Any:
         if name not in self.values:
             raise AttributeError(name)
-        own = None if name in self.typed or name not in TABLE else self.own
+        typed = name in self.typed and not (name in KEPT and self.as_it_is)
+        own = None if typed or name not in TABLE else self.own
         if own and name in own.variables:
             return own.variables[name]
         if own and own.made and name in KEPT:  # local.mk has no say in a run that was made
@@ -69,11 +71,25 @@ class Given:
         """What the run was made with at this provider, less what the typed variables put an end to."""
         if not self._remembers or (section := self._section(self.plugin)) is None:
             return None
+        if self.reads_only:
+            return section
         gone = {"PROMPTS"} if "PROMPT" in self.typed else {"PROMPT"} if "PROMPTS" in self.typed else set()
-        if self.values.get("TRANSCRIPTS") != section.variables.get("TRANSCRIPTS") and "TRANSCRIPTS" in self.typed:
+        now, before = (values.get("TRANSCRIPTS", "").split() for values in (self.values, section.variables))
+        if "TRANSCRIPTS" in self.typed and now != before:
             gone |= {"ENCODING", "ERRORS"}
         kept = {name: value for name, value in section.variables.items() if name not in gone}
         return replace(section, variables=kept)
+
+    @property
+    def reads_only(self) -> bool:
+        """Whether make was asked for nothing that makes a batch, or pays for one."""
+        goals = set(os.environ.get("TRANSCRIPT_BATCH_GOALS", "").split())
+        return bool(goals) and not goals & {"transcripts", "batch", "submit", "try"}
+
+    @property
+    def as_it_is(self) -> bool:
+        """Whether the run stays what it was made with, whatever was typed."""
+        return self.reads_only and self.own is not None and self.own.made
 
     @property
     def _remembers(self) -> bool:

@@ -47,6 +47,8 @@ def keep_asking(given: Given, prompts: list[Prompt]) -> None:
     rest = {name: value for name, value in own.variables.items() if name not in ASKING.split()}
     rest |= {name: value for name, value in read.items() if value}
     said = {name: value for name in ASKING.split() if (value := _said(given, name)) != nothing(name)}
+    if "PROMPTS" in said:
+        said.pop("PROMPT", None)  # it does not count then
     files = dict(_files(given))
     section = Section(rest | said | remembered(given.plugin), dict(_defaults(given, prompts, said)), files)
     keep(given.ws, section, given.plugin.variables)

@@ -24,15 +24,17 @@ def as_remembered(plugin: Provider, section: Section | None, ws: Workspace) -> N
     A key goes to no server that only a file names: run.yaml may come from somebody else.
     """
     given = {name for name in plugin.variables if os.environ.get(name, "").strip() and _typed(name)}
-    if given >= set(PAIR):
-        _trust(_pair(os.environ))
     kept = {} if section is None else {n: str(v) for n, v in section.variables.items() if n in plugin.variables}
-    if not given & set(PAIR) and kept.keys() >= set(PAIR) and not _trusted(_pair(kept)):
-        say(
-            f"BASE_URL={kept['BASE_URL']} and KEY_ENV={kept['KEY_ENV']} are not used: only {ws.run}/run.yaml says "
-            "that this key goes there; type both once, and they are"
-        )
-        kept = {name: value for name, value in kept.items() if name not in PAIR}
+    whole = kept | {name: os.environ[name].strip() for name in given}
+    if whole.keys() >= set(PAIR):
+        if given >= set(PAIR):
+            _trust(_pair(whole))
+        elif not _trusted(_pair(whole)):
+            say(
+                f"BASE_URL={whole['BASE_URL']} and KEY_ENV={whole['KEY_ENV']} are not used together: only "
+                f"{ws.run}/run.yaml says that this key goes there; type both once, and they are"
+            )
+            kept = {name: value for name, value in kept.items() if name not in PAIR}
     os.environ.update({name: value for name, value in kept.items() if name not in given})
 
 

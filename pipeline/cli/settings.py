@@ -26,7 +26,7 @@ def settings(given: Given) -> None:
     from pipeline.cli import asking, differences, inputs, keep
     from pipeline.jobs.older_workspaces import remember
 
-    if not _making() and not given.TRANSCRIPTS:
+    if not (_making() and _goals() <= {"transcripts", "batch"}) and _goals() and not given.TRANSCRIPTS:
         given.known()
     plugin = given.plugin
     remember(given.ws, lambda: plugin)
@@ -35,13 +35,15 @@ def settings(given: Given) -> None:
     if _as_made(given):
         differences.check_unchanged(given)
     reading = inputs.reading(given)
-    settings(given.ws, reading, asking.stamp(given), _found(given, reading))
+    gone = _as_made(given) and any(not path.exists() for path in asking.paths(given))
+    settings(given.ws, reading, None if gone else asking.stamp(given), _found(given, reading))
 
 
 def _as_made(given: Given) -> bool:
     """Whether the goals pay for the batch that is there, and do not make it."""
-    goals = _goals()
-    return bool(goals & {"submit", "try"}) and not goals & {"batch", "transcripts"} and given.ws.batch.exists()
+    goals, ws = _goals(), given.ws
+    begun = any(path.exists() for path in (ws.batch, ws.asked, ws.settings))  # or was to be made
+    return bool(goals & {"submit", "try"}) and not goals & {"batch", "transcripts"} and begun
 
 
 def _making() -> bool:
