@@ -134,7 +134,7 @@ demo:  ## Run everything on data/transcripts with a small model on this machine:
 	  PROMPT=data/prompts/demo.md MAX_TOKENS=90
 clean:  ## Remove what is free to rebuild; never shards, jobs or outputs
 	@[ ! -x $(PYTHON) ] || $(PIPELINE) remember
-	rm -f $(addprefix $(WORK)/,settings transcripts.jsonl rejected.jsonl batch.jsonl index.jsonl prompts.json round.jsonl submitted.json results.jsonl results.csv)
+	rm -f $(addprefix $(WORK)/,settings transcripts.jsonl rejected.jsonl batch.jsonl index.jsonl prompts.json round.jsonl round.json submitted.json results.jsonl results.csv)
 
 # ---- the workshop --------------------------------------------------------------------------
 

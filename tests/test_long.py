@@ -19,7 +19,7 @@ from pipeline.batch.fit_window import HEAD, Window
 from pipeline.batch.prompt import COMBINE, Prompt
 from pipeline.batch.text_with_times import moments, when
 from pipeline.batch.too_long import pieces
-from pipeline.errors import DoubtError, InputError, SpendError
+from pipeline.errors import DamagedError, DoubtError, InputError, SpendError
 from pipeline.money.tariff import Tariff
 from pipeline.money.tokens import english, most, tokens
 from pipeline.provider import Limits
@@ -259,6 +259,22 @@ def test_the_template_of_the_prompt_makes_the_last_request_too(run):
     until_done(run)
     (request,) = read_jsonl(run.ws.round)
     assert request["body"]["messages"][-1]["content"].startswith("BIG in en: Part 1 of")
+
+
+def test_a_round_that_somebody_changed_is_damaged_and_no_new_request(run):
+    run.batch([talk("big", 60)])
+    run.submit()
+    run.results()
+    whole = run.ws.round.read_text()
+    for changed in (whole.replace("Part 1", "Part 9"), whole.replace(MODEL, "dearer"), ""):
+        run.ws.round.write_text(changed)
+        with pytest.raises(DamagedError, match="run `make results` again"):
+            run.submit()
+    run.results()
+    assert run.ws.round.read_text() == whole
+    jobs = len(run.till.jobs)
+    run.submit()
+    assert len(run.till.jobs) == jobs + 1
 
 
 def test_where_the_answers_are_too_many_there_are_more_rounds(run):

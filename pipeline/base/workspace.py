@@ -39,6 +39,7 @@ class Workspace:
     batch = property(lambda self: self.root / "batch.jsonl")
     index = property(lambda self: self.root / "index.jsonl")
     round = property(lambda self: self.root / "round.jsonl")
+    seal = property(lambda self: self.root / "round.json")
     submitted = property(lambda self: self.root / "submitted.json")
     results = property(lambda self: self.root / "results.jsonl")
     table = property(lambda self: self.root / "results.csv")

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -22,6 +23,7 @@ from pipeline.provider import Provider
 from pipeline.results.combine_parts import Combiner
 from pipeline.results.find_answers import Answers
 from pipeline.results.result_row import Rows, refused
+from pipeline.results.round_file import seal
 
 
 def merge(
@@ -46,6 +48,8 @@ def merge(
             if not schemas.is_valid("result")(row):
                 raise DamagedError(f"{ws.results}: {next(schemas.faults('result', row))}")
             out.write(orjson.dumps(row) + b"\n")
+        round.flush()
+        seal(ws, Path(round.name))
     counts["combining"], counts["waiting"] = combiner.unsent, combiner.waiting
     return counts
 

@@ -20,6 +20,7 @@ from pipeline.jobs.sent_line import line_of
 from pipeline.jobs.sent_rows import SentRows
 from pipeline.jobs.shard_limits import fits
 from pipeline.provider import Limits, Provider
+from pipeline.results.round_file import check
 
 ROUND = 1 << 40  # added to the number of a line of round.jsonl
 
@@ -45,6 +46,7 @@ def sendable(ledger: Ledger, provider: Provider, faults: Faults) -> Iterator[Sen
     limits, known = {}, SentRows(ledger, provider)
     if not ledger.ws.batch.exists():
         raise InputError(f"{ledger.ws.batch}: no such file; run `make batch`")
+    check(ledger.ws)
     for path, start in _files(ledger.ws):
         with path.open("rb", buffering=BUFFER) as stream, _index(ledger.ws, start) as index:
             rows = enumerate(index, 1)

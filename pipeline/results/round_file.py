@@ -1,0 +1,23 @@
+"""round.jsonl is what `results` made of the answers: a hash beside it tells whether anybody changed it since."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.base.atomic_files import sha256, write_json
+from pipeline.base.workspace import Workspace
+from pipeline.errors import DamagedError
+
+
+def seal(ws: Workspace, part: Path) -> None:
+    """Write down what the round is to be before it appears: after a crash in between `results` makes it anew."""
+    if part.stat().st_size or ws.seal.exists():
+        write_json(ws.seal, {"sha256": sha256(part)})
+
+
+def check(ws: Workspace) -> None:
+    """Raises DamagedError for a round that was changed. One of an older release has no hash."""
+    if not (ws.round.exists() and ws.seal.exists()):
+        return
+    if f'"{sha256(ws.round)}"' not in ws.seal.read_text("utf-8"):
+        raise DamagedError(f"{ws.round} is not what `make results` made of the answers; run `make results` again")
