@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-TABLE = Path(__file__).parent.parent / "schemas" / "settings.schema.json"
+TABLE = Path(__file__).parent.parent / "schemas" / "variables.schema.json"
 NAMES = tuple(json.loads(TABLE.read_text("utf-8"))["properties"])
 # What libraries, services and the workshop read: given to make, they reach them.
 OTHERS = tuple(

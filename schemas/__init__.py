@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-KINDS = ("transcript", "rejected", "request", "made", "result", "receipt", "service", "prompt", "settings")
+KINDS = ("transcript", "rejected", "request", "made", "result", "receipt", "service", "prompt", "variables")
 
 
 @cache

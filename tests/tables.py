@@ -1,4 +1,4 @@
-"""README.md's table of variables, from schemas/settings.schema.json: `python -m tests.tables` writes it anew."""
+"""README.md's table of variables, from schemas/variables.schema.json: `python -m tests.tables` writes it anew."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ BEGIN, END = "<!-- made by tests/tables.py -->\n", "<!-- end -->"
 
 
 def table() -> str:
-    rows = schemas.schema("settings")["properties"].items()
+    rows = schemas.schema("variables")["properties"].items()
     lines = [
         f"| `{name}` | {row.get('usual', row.get('default', ''))} | {row['description']} |" for name, row in rows
     ]

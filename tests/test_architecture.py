@@ -65,14 +65,14 @@ def test_heavy_modules_are_imported_where_they_are_used(module):
 
 
 def test_variables_are_one_table():
-    """schemas/settings.schema.json: make takes the names from it, the commands and the README all of it."""
+    """schemas/variables.schema.json: make takes the names from it, the commands and the README all of it."""
     env = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     names = subprocess.run(
         ["make", "-s", "-f", "Makefile", "-f", "-", "names"], input="names:; @echo $(VARIABLES)", cwd=ROOT, env=env,
         capture_output=True, text=True,
     ).stdout  # fmt: skip
     options = {option.envvar for command in main.commands.values() for option in command.params}
-    assert names.split() == list(schemas.schema("settings")["properties"]) == list(NAMES)
+    assert names.split() == list(schemas.schema("variables")["properties"]) == list(NAMES)
     assert set(NAMES) - PLUGINS == options - {None}
     assert f"{tables.BEGIN}{tables.table()}\n{tables.END}" in tables.PAGE.read_text("utf-8")
 

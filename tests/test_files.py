@@ -13,7 +13,7 @@ from pipeline.batch.request_kind import Kind
 from pipeline.errors import DamagedError, UnfinishedError
 from pipeline.jobs.ledger import Ledger
 from pipeline.jobs.receipt import Receipt
-from pipeline.jobs.shard_limits import split
+from pipeline.jobs.shard_size import split
 from pipeline.jobs.shards import write
 from pipeline.jobs.token_counts import Counted
 from pipeline.provider import Limits

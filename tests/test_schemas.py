@@ -40,7 +40,7 @@ GOOD = {
     "receipt": RECEIPT,
     "service": SERVICE,
     "prompt": {"about": "x", "max_tokens": 7},
-    "settings": {"MODEL": "m", "MAX_TOKENS": 7, "LONG": "split", "EACH": True},
+    "variables": {"MODEL": "m", "MAX_TOKENS": 7, "LONG": "split", "EACH": True},
 }
 
 VALID = [

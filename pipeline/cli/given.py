@@ -13,7 +13,7 @@ from pipeline.cli.main import say
 from pipeline.cli.options import KEPT, TABLE, nothing
 
 if TYPE_CHECKING:
-    from pipeline.batch.run_file import Section
+    from pipeline.batch.run_yaml import Section
     from pipeline.jobs.start_context import Starter
     from pipeline.jobs.wait import Watch
     from pipeline.money.tariff import Tariff
@@ -47,7 +47,7 @@ class Given:
 
     @cached_property
     def PROVIDER(self) -> str:
-        from pipeline.batch.run_file import current
+        from pipeline.batch.run_yaml import current
 
         ws = Workspace.of(self.values["RUN"], self.values["PROVIDER"])
         return ws.provider if "PROVIDER" in self.typed else current(ws) or ws.provider
@@ -96,12 +96,12 @@ class Given:
         """Whether the run has a file; where it has none, no plugin is loaded to know its variables."""
         if "RUN" not in self.values:
             return False
-        from pipeline.batch.run_file import path
+        from pipeline.batch.run_yaml import path
 
         return path(self.ws).exists() or path(self.ws).with_name("run.mk").exists()
 
     def _section(self, plugin: Provider) -> Section | None:
-        from pipeline.batch.run_file import load
+        from pipeline.batch.run_yaml import load
 
         return load(self.ws, plugin.variables).of(self.PROVIDER)
 

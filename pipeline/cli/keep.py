@@ -13,7 +13,7 @@ from pipeline.batch.made_from import OVERLAP
 from pipeline.batch.prompt import Prompt
 from pipeline.batch.prompt_file import load, named
 from pipeline.batch.remembered_settings import Reading, stamped
-from pipeline.batch.run_file import Section, current, keep
+from pipeline.batch.run_yaml import Section, current, keep
 from pipeline.cli.given import Given
 from pipeline.cli.options import ASKING, READING, nothing
 from pipeline.cli.server import remembered

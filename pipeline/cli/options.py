@@ -11,7 +11,7 @@ import click
 
 import schemas
 
-TABLE: Mapping[str, Mapping[str, Any]] = schemas.schema("settings")["properties"]
+TABLE: Mapping[str, Mapping[str, Any]] = schemas.schema("variables")["properties"]
 ASKING = " ".join(name for name, row in TABLE.items() if row.get("kept") == "ask")
 READING = " ".join(name for name, row in TABLE.items() if row.get("kept") == "read")
 KEPT = frozenset(f"{READING} {ASKING}".split())

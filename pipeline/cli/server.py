@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.base.atomic_files import append
 from pipeline.base.workspace import RUNS, Workspace
-from pipeline.batch.run_file import Section
+from pipeline.batch.run_yaml import Section
 from pipeline.cli.main import say
 from pipeline.provider import Provider
 

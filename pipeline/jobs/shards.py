@@ -14,7 +14,7 @@ from pipeline.batch.request_kind import Kind
 from pipeline.batch.request_line import identity
 from pipeline.jobs.ledger import Ledger
 from pipeline.jobs.receipt import Receipt
-from pipeline.jobs.shard_limits import split
+from pipeline.jobs.shard_size import split
 from pipeline.jobs.token_counts import NONE, Counted, tally
 from pipeline.provider import Limits
 

@@ -18,7 +18,7 @@ from pipeline.errors import InputError, Unencodable
 from pipeline.jobs.ledger import Ledger
 from pipeline.jobs.sent_line import line_of
 from pipeline.jobs.sent_rows import SentRows
-from pipeline.jobs.shard_limits import fits
+from pipeline.jobs.shard_size import fits
 from pipeline.provider import Limits, Provider
 from pipeline.results.round_file import check
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pipeline.errors import InputError
 from pipeline.jobs.ledger import Ledger
 from pipeline.jobs.receipt import Receipt
-from pipeline.jobs.shard_limits import level
+from pipeline.jobs.shard_size import level
 from pipeline.jobs.shards import write
 from pipeline.jobs.token_counts import Counted
 from pipeline.provider import Limits, Provider

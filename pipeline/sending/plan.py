@@ -13,7 +13,7 @@ from pipeline.jobs.calibration import calibration
 from pipeline.jobs.cost_so_far import committed, exactly
 from pipeline.jobs.ledger import Ledger
 from pipeline.jobs.receipt import Receipt
-from pipeline.jobs.shard_limits import Cutter, level
+from pipeline.jobs.shard_size import Cutter, level
 from pipeline.jobs.token_counts import NONE, Counted, tally
 from pipeline.money.estimate import Calibration, Estimate, estimate
 from pipeline.money.tariff import Tariff

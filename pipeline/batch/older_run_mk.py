@@ -35,9 +35,9 @@ def _values(path: Path) -> Iterator[tuple[str, Any]]:
 
 def _typed(path: Path, number: int, name: str, text: str) -> Any:
     """A text as its variable has it."""
-    row = schemas.schema("settings")["properties"].get(name, {})
+    row = schemas.schema("variables")["properties"].get(name, {})
     value = read_as(row, text)
-    if why := next(schemas.faults("settings", {name: value}) if row else iter(()), ""):
+    if why := next(schemas.faults("variables", {name: value}) if row else iter(()), ""):
         raise InputError(f"{path}:{number}: {why.removeprefix('$.')}")
     return value
 

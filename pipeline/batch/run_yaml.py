@@ -19,7 +19,7 @@ import schemas
 from pipeline.base.atomic_files import atomic
 from pipeline.base.lock import lock
 from pipeline.base.workspace import RUNS, Workspace
-from pipeline.batch.run_mk import old_values
+from pipeline.batch.older_run_mk import old_values
 from pipeline.errors import InputError, clean
 from pipeline.variables import NAMES, unknown
 
@@ -164,5 +164,5 @@ def _why_not(provider: str, part: str, name: str, value: Any, declared: Iterable
     if name in ONCE:
         return f"{name} is for one command; leave it out"
     if name in NAMES:
-        return next(schemas.faults("settings", {name: value}), "").removeprefix("$.")
+        return next(schemas.faults("variables", {name: value}), "").removeprefix("$.")
     return next(unknown(provider, [name], declared), "")
