@@ -45,7 +45,7 @@ class Old:
         shutil.copytree(ROOT / "data" / "prompts", "data/prompts")
         case = json.loads(Path("case.json").read_text())
         variables = {"PROMPT": "data/prompts/summary.md", "POLL": "0", "SETTLE": "0"} | case["variables"]
-        for name, value in variables.items():
+        for name, value in {**variables, "TRANSCRIPT_BATCH_GOALS": ""}.items():
             monkeypatch.setenv(name, str(value))
         self.ws = Workspace.of("default", variables.get("PROVIDER", "together"))
         self.were = read_jsonl(self.ws.results) if self.ws.results.exists() else None
@@ -71,7 +71,7 @@ class Old:
     def goals(self, *commands: str, rebuild: bool = True) -> str:
         """What make would run; returns all that was said."""
         stages = ("settings", "transcripts", "batch") if rebuild else ("settings",)
-        words = ""
+        words, os.environ["TRANSCRIPT_BATCH_GOALS"] = "", " ".join(commands) or "batch"
         for command in (*stages, *commands):
             code, out, err = self.run(*command.split())
             assert code == 0, f"{command}: {out}{err}"

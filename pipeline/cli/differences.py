@@ -20,6 +20,7 @@ from pipeline.cli.options import ASKING, READING, nothing
 from pipeline.cli.server import PAIR
 from pipeline.errors import DamagedError, InputError
 
+USUAL = {"LONG": "refuse", "OVERLAP": 200, "PROMPT": "data/prompts/summary.md"}  # in stamps of older releases
 NAMES = (*READING.split(), *ASKING.split())
 
 
@@ -96,8 +97,20 @@ def _made(ws: Workspace) -> dict[str, Any] | None:
             raise DamagedError(f"{ws.asked} is damaged; `make batch` writes it anew (free)") from None
     if not ws.settings.exists():
         return None
-    old = stamped(ws.settings) | stamped(ws.inputs)
-    return {"variables": {name: old[name.lower()] for name in NAMES if old.get(name.lower()) not in (None, "")}}
+    stamps = stamped(ws.settings) | stamped(ws.inputs)
+    old = {name: stamps[name.lower()] for name in NAMES if stamps.get(name.lower()) not in (None, "")}
+    old |= dict(_paths(ws))
+    defaults = {name: old.pop(name) for name, usual in USUAL.items() if old.get(name) == usual}
+    return {"variables": old, "defaults": defaults}
+
+
+def _paths(ws: Workspace) -> Iterator[tuple[str, str]]:
+    """TEMPLATE and ANSWER in a stamp: a path, with the size and the age of the file behind it."""
+    for line in ws.settings.read_text("utf-8", "surrogateescape").split("\n"):
+        name, _, words = line.partition(" ")
+        if name in ("template", "answer") and words != "''":
+            gone = words.endswith(" missing")
+            yield name.upper(), words.removesuffix(" missing") if gone else words.rsplit(" ", 2)[0]
 
 
 def _changed(ws: Workspace) -> Iterator[str]:
