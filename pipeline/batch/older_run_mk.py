@@ -36,13 +36,13 @@ def _values(path: Path) -> Iterator[tuple[str, Any]]:
 def _typed(path: Path, number: int, name: str, text: str) -> Any:
     """A text as its variable has it."""
     row = schemas.schema("variables")["properties"].get(name, {})
-    value = read_as(row, text)
+    value = _read_as(row, text)
     if why := next(schemas.faults("variables", {name: value}) if row else iter(()), ""):
         raise InputError(f"{path}:{number}: {why.removeprefix('$.')}")
     return value
 
 
-def read_as(row: dict[str, Any], text: str) -> Any:
+def _read_as(row: dict[str, Any], text: str) -> Any:
     """A text under the type of a row of the table; as it is where it is none."""
     kind = row.get("type")
     if kind == "boolean":

@@ -52,13 +52,16 @@ def _window(given: Given) -> int | None:
 
 def paths(given: Given) -> list[Path]:
     """The files that are named: prompts, a template, a schema."""
-    prompts = [named(word) for word in given.PROMPTS.split() or [given.PROMPT]]
-    return [Path(path) for path in (*prompts, given.TEMPLATE, given.ANSWER) if path]
+    return [Path(path) for path in (*prompt_paths(given), given.TEMPLATE, given.ANSWER) if path]
+
+
+def prompt_paths(given: Given) -> list[str]:
+    return [named(word) for word in given.PROMPTS.split() or [given.PROMPT] if word]
 
 
 def stamp(given: Given) -> dict[str, Any]:
     """The variables by their names, a Path for each file; and what makes requests beside them."""
-    prompts = [Path(named(word)) for word in given.PROMPTS.split() or [given.PROMPT] if word]
+    prompts = list(map(Path, prompt_paths(given)))
     schemas = [load(str(path)).answer for path in prompts if path.exists()]
     values = {name.lower(): getattr(given, name) for name in ASKING.split()}
     files = {name: Path(values[name]) if values[name] else "" for name in ("template", "answer")}

@@ -8,6 +8,7 @@ import click
 
 from pipeline.base.humanize import many
 from pipeline.cli.command import command
+from pipeline.cli.from_make import reads_only
 from pipeline.cli.given import Given
 from pipeline.cli.main import say
 from pipeline.cli.options import ASKING
@@ -23,7 +24,7 @@ def batch(given: Given) -> None:
     from pipeline.cli import asking
     from pipeline.jobs.older_workspaces import remember
 
-    if given.reads_only and given.ws.batch.exists():  # make -B
+    if reads_only() and given.ws.batch.exists():  # make -B
         return
     plugin = given.plugin
     remember(given.ws, lambda: plugin)

@@ -9,11 +9,11 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from pipeline.cli import from_make
 from pipeline.cli.given import Given
 from pipeline.cli.main import main
 from pipeline.cli.options import option
 
-TYPED, LOCAL = "TRANSCRIPT_BATCH_TYPED", "TRANSCRIPT_BATCH_LOCAL"  # as make saw them; else click says it
 SAID = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
 
 
@@ -24,7 +24,7 @@ def command(name: str, variables: str, hidden: bool = False) -> Callable:
         params = [option(variable) for variable in variables.split()]
 
         def call(**values: Any) -> None:
-            function(Given(values, frozenset(_typed(values)), frozenset(os.environ.get(LOCAL, "").split())))
+            function(Given(values, frozenset(_typed(values)), from_make.local()))
 
         done = click.Command(name, callback=call, params=params, help=function.__doc__, hidden=hidden)
         main.add_command(done)
@@ -35,10 +35,8 @@ def command(name: str, variables: str, hidden: bool = False) -> Callable:
 
 def _typed(values: dict[str, Any]) -> list[str]:
     """The names that a person gave to this command: not those of local.mk, nor defaults."""
-    context, make = click.get_current_context(), os.environ.get(TYPED)
+    context = click.get_current_context()
     said = [
         name for name in values if context.get_parameter_source(name) in SAID and os.environ.get(name, "-").strip()
     ]
-    if make is None:
-        return said
-    return [name for name in said if name in make.split() or context.get_parameter_source(name) == SAID[0]]
+    return [name for name in said if from_make.typed(name) or context.get_parameter_source(name) == SAID[0]]

@@ -23,10 +23,13 @@ from pipeline.errors import DamagedError, InputError
 USUAL = {"LONG": "refuse", "OVERLAP": 200, "PROMPT": "data/prompts/summary.md"}  # in stamps of older releases
 NAMES = (*READING.split(), *ASKING.split())
 
+Made = dict[str, dict[str, Any]]  # variables, defaults and, but of an older release, files
+
 
 def check_unchanged(given: Given) -> None:
     """Raises InputError for the goals that pay, with both ways on."""
-    for name, value, before in (*_values(given), *_servers(given)):
+    made = _made(given.ws)
+    for name, value, before in (*_values(given, made), *_servers(given, made)):
         then = f"with {name}={before}" if before not in (None, "") else f"without {name}"
         now = f"{name}={value}" if value not in (None, "") else f"{name} is not said any more"
         back = f"leave {name} out" if name in given.typed or name in PAIR else "put it back in run.yaml"
@@ -34,7 +37,7 @@ def check_unchanged(given: Given) -> None:
             f"{now}, and the batch was made {then}; nothing was sent. `{_batch(given, name, value)}` makes it anew "
             f"(free), or {back}"
         )
-    for path in _changed(given.ws):
+    for path in _changed(made):
         raise InputError(
             f"{path} has changed since the batch was made; nothing was sent. `{_batch(given)}` makes it anew "
             "(free), or put the file back"
@@ -43,7 +46,7 @@ def check_unchanged(given: Given) -> None:
 
 def told(given: Given) -> Iterator[str]:
     """A sentence for each value that a goal which only reads does not take."""
-    for name, value, before in _values(given, given.values):
+    for name, value, before in _values(given, _made(given.ws), given.values):
         if name in given.typed:
             then = f"has {name}={before}" if before not in (None, "") else f"has no {name}"
             yield f"{name}={value} is not taken: the run {then}, and `{_batch(given, name, value)}` changes that"
@@ -56,26 +59,25 @@ def _batch(given: Given, name: str = "", value: Any = None) -> str:
     return f"make batch{run}{said}"
 
 
-def _servers(given: Given) -> Iterator[tuple[str, str, str]]:
+def _servers(given: Given, made: Made) -> Iterator[tuple[str, str, str]]:
     """Address and name of the key that were typed, where the batch was made for others."""
-    made = (_made(given.ws) or {}).get("variables", {})
-    for name in set(PAIR) & set(given.plugin.variables):
-        now = os.environ.get(name, "").strip()
-        if now and now != made.get(name, now if not given.ws.asked.exists() else ""):
-            yield name, now, made.get(name, "")
-
-
-def _values(given: Given, typed: Mapping[str, Any] | None = None) -> Iterator[tuple[str, Any, Any]]:
-    """Name, value now (as it counts, or as it is `typed`), and value then."""
-    made = _made(given.ws)
-    if made is None:
+    if "files" not in made:  # an older release did not say
         return
-    then = {**_in_force(given.ws), **made.get("defaults", {}), **made["variables"]}
+    for name in set(PAIR) & set(given.plugin.variables):
+        now, before = os.environ.get(name, "").strip(), made["variables"].get(name, "")
+        if now and now != before:
+            yield name, now, before
+
+
+def _values(given: Given, made: Made, typed: Mapping[str, Any] | None = None) -> Iterator[tuple[str, Any, Any]]:
+    """Name, value now (as it counts, or as it is `typed`), and value then."""
+    if not made:
+        return
+    then = {**_in_force(given.ws), **made["defaults"], **made["variables"]}
     for name in sorted(NAMES, key=lambda name: name not in given.typed):
         now = getattr(given, name) if typed is None or name not in given.typed else typed[name]
-        before = then.get(name, nothing(name))
-        gone = now == nothing(name) and name not in made["variables"]
-        if not gone and not (now in (None, "") and name not in made["variables"]) and not _same(name, now, before):
+        said, before = now != nothing(name) or name in made["variables"], then.get(name, nothing(name))
+        if said and not _same(name, now, before):
             yield name, now, before
 
 
@@ -87,8 +89,8 @@ def _in_force(ws: Workspace) -> dict[str, Any]:
     return {name: each.pop() for name, each in values.items() if len(each) == 1}
 
 
-def _made(ws: Workspace) -> dict[str, Any] | None:
-    """What the batch was made with; of an older release by its stamps."""
+def _made(ws: Workspace) -> Made:
+    """What the batch was made with; of an older release by its stamps; nothing where nobody knows."""
     if ws.asked.exists():
         try:
             made = orjson.loads(ws.asked.read_bytes())
@@ -96,7 +98,7 @@ def _made(ws: Workspace) -> dict[str, Any] | None:
         except (ValueError, KeyError, TypeError):
             raise DamagedError(f"{ws.asked} is damaged; `make batch` writes it anew (free)") from None
     if not ws.settings.exists():
-        return None
+        return {}
     stamps = stamped(ws.settings) | stamped(ws.inputs)
     old = {name: stamps[name.lower()] for name in NAMES if stamps.get(name.lower()) not in (None, "")}
     old |= dict(_paths(ws))
@@ -113,9 +115,9 @@ def _paths(ws: Workspace) -> Iterator[tuple[str, str]]:
             yield name.upper(), words.removesuffix(" missing") if gone else words.rsplit(" ", 2)[0]
 
 
-def _changed(ws: Workspace) -> Iterator[str]:
+def _changed(made: Made) -> Iterator[str]:
     """Files that are there and have another text; one that is gone is not needed."""
-    for path, was in ((_made(ws) or {}).get("files") or {}).items():
+    for path, was in made.get("files", {}).items():
         if Path(path).exists() and digest(Path(path).read_text("utf-8", "surrogateescape")) != was:
             yield path
 

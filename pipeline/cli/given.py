@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pipeline.base.workspace import Workspace
+from pipeline.cli.from_make import reads_only
 from pipeline.cli.main import say
 from pipeline.cli.options import KEPT, TABLE, nothing
 
@@ -71,7 +71,7 @@ class Given:
         """What the run was made with at this provider, less what the typed variables put an end to."""
         if not self._remembers or (section := self._section(self.plugin)) is None:
             return None
-        if self.reads_only:
+        if reads_only():
             return section
         gone = {"PROMPTS"} if "PROMPT" in self.typed else {"PROMPT"} if "PROMPTS" in self.typed else set()
         now, before = (values.get("TRANSCRIPTS", "").split() for values in (self.values, section.variables))
@@ -81,15 +81,9 @@ class Given:
         return replace(section, variables=kept)
 
     @property
-    def reads_only(self) -> bool:
-        """Whether make was asked for nothing that makes a batch, or pays for one."""
-        goals = set(os.environ.get("TRANSCRIPT_BATCH_GOALS", "").split())
-        return bool(goals) and not goals & {"transcripts", "batch", "submit", "try"}
-
-    @property
     def as_it_is(self) -> bool:
         """Whether the run stays what it was made with, whatever was typed."""
-        return self.reads_only and self.own is not None and self.own.made
+        return reads_only() and self.own is not None and self.own.made
 
     @property
     def _remembers(self) -> bool:

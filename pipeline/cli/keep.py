@@ -11,9 +11,10 @@ from typing import Any
 from pipeline.base.atomic_files import write_json
 from pipeline.batch.made_from import OVERLAP
 from pipeline.batch.prompt import Prompt
-from pipeline.batch.prompt_file import load, named
+from pipeline.batch.prompt_file import load
 from pipeline.batch.remembered_settings import Reading, stamped
 from pipeline.batch.run_yaml import Section, current, keep
+from pipeline.cli.asking import prompt_paths
 from pipeline.cli.given import Given
 from pipeline.cli.options import ASKING, READING, nothing
 from pipeline.cli.server import remembered
@@ -31,21 +32,17 @@ def keep_current(given: Given) -> None:
 def keep_reading(given: Given, reading: Reading) -> None:
     """What a run that was made reads now, and how; of a new one the stamp knows it until a batch is made."""
     read = {name.upper(): value for name, value in vars(reading).items() if value}
-    if (own := given.own) and read != {
-        name: own.variables[name] for name in READING.split() if name in own.variables
-    }:
-        rest = {name: value for name, value in own.variables.items() if name not in READING.split()}
+    if (own := given.own) and read != {name: value for name, value in own.variables.items() if name in READ}:
+        rest = {name: value for name, value in own.variables.items() if name not in READ}
         keep(given.ws, replace(own, variables=read | rest), given.plugin.variables)
 
 
 def keep_asking(given: Given, prompts: list[Prompt]) -> None:
     """All that the batch was made with."""
     own = given.own or Section()
-    read = {
-        name.upper(): value for name, value in stamped(given.ws.inputs).items() if name.upper() in READING.split()
-    }
+    stamp = {name.upper(): value for name, value in stamped(given.ws.inputs).items() if value}
     rest = {name: value for name, value in own.variables.items() if name not in ASKING.split()}
-    rest |= {name: value for name, value in read.items() if value}
+    rest |= {name: value for name, value in stamp.items() if name in READ}
     said = {name: value for name in ASKING.split() if (value := _said(given, name)) != nothing(name)}
     if "PROMPTS" in said:
         said.pop("PROMPT", None)  # it does not count then
@@ -80,7 +77,7 @@ def _defaults(given: Given, prompts: list[Prompt], said: dict[str, Any]) -> Iter
 
 def _files(given: Given) -> Iterator[tuple[str, str]]:
     """The texts of prompts, of a template and of schemas, by their paths."""
-    prompts = [named(word) for word in given.PROMPTS.split() or [given.PROMPT] if word]
+    prompts = prompt_paths(given)
     answers = [load(path).answer for path in prompts]
     for path in [*prompts, given.TEMPLATE, given.ANSWER, *answers]:
         if isinstance(path, str) and path and Path(path).exists():

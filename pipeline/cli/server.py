@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.base.atomic_files import append
 from pipeline.base.workspace import RUNS, Workspace
 from pipeline.batch.run_yaml import Section
+from pipeline.cli.from_make import typed
 from pipeline.cli.main import say
 from pipeline.provider import Provider
 
-TYPED = "TRANSCRIPT_BATCH_TYPED"
 PAIR = ("BASE_URL", "KEY_ENV")
 NAME = re.compile(r"[A-Z][A-Z0-9_]*")
 SECRET = re.compile(r"key|token|secret|passw|@", re.I)
@@ -23,7 +24,7 @@ def as_remembered(plugin: Provider, section: Section | None, ws: Workspace) -> N
 
     A key goes to no server that only a file names: run.yaml may come from somebody else.
     """
-    given = {name for name in plugin.variables if os.environ.get(name, "").strip() and _typed(name)}
+    given = {name for name in plugin.variables if os.environ.get(name, "").strip() and typed(name)}
     kept = {} if section is None else {n: str(v) for n, v in section.variables.items() if n in plugin.variables}
     whole = kept | {name: os.environ[name].strip() for name in given}
     if whole.keys() >= set(PAIR):
@@ -48,11 +49,7 @@ def _fits(name: str, value: str) -> bool:
     return bool(NAME.fullmatch(value)) if name == "KEY_ENV" else not SECRET.search(value)
 
 
-def _typed(name: str) -> bool:
-    return name in os.environ.get(TYPED, name).split()
-
-
-def _pair(values: object) -> str:
+def _pair(values: Mapping[str, str]) -> str:
     return f"{values['BASE_URL'].strip()} {values['KEY_ENV'].strip()}"
 
 

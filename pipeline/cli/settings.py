@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from pipeline.cli.command import command
+from pipeline.cli.from_make import MAKES, goals
 from pipeline.cli.given import Given
 from pipeline.cli.main import say
 from pipeline.cli.options import ASKING, READING
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from pipeline.batch.remembered_settings import Reading
 
-GOALS = "TRANSCRIPT_BATCH_GOALS"  # those that make was asked for
-
 
 @command("settings", f"RUN PROVIDER files {READING} {ASKING}")
 def settings(given: Given) -> None:
@@ -26,11 +24,11 @@ def settings(given: Given) -> None:
     from pipeline.cli import asking, differences, inputs, keep
     from pipeline.jobs.older_workspaces import remember
 
-    if not (_making() and _goals() <= {"transcripts", "batch"}) and _goals() and not given.TRANSCRIPTS:
+    if goals() - {"transcripts", "batch"} and not given.TRANSCRIPTS:
         given.known()
     plugin = given.plugin
     remember(given.ws, lambda: plugin)
-    if _goals() and _making():
+    if goals() & MAKES:
         keep.keep_current(given)
     if _as_made(given):
         differences.check_unchanged(given)
@@ -41,18 +39,9 @@ def settings(given: Given) -> None:
 
 def _as_made(given: Given) -> bool:
     """Whether the goals pay for the batch that is there, and do not make it."""
-    goals, ws = _goals(), given.ws
+    ws = given.ws
     begun = any(path.exists() for path in (ws.batch, ws.asked, ws.settings))  # or was to be made
-    return bool(goals & {"submit", "try"}) and not goals & {"batch", "transcripts"} and begun
-
-
-def _making() -> bool:
-    """Whether a goal begins a run that is not there; without make it does."""
-    return not _goals() or bool(_goals() & {"transcripts", "batch", "submit", "try"})
-
-
-def _goals() -> set[str]:
-    return set(os.environ.get(GOALS, "").split())
+    return bool(goals() & {"submit", "try"}) and not goals() & {"batch", "transcripts"} and begun
 
 
 def _found(given: Given, reading: Reading) -> list[Path] | None:

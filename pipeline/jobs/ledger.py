@@ -16,7 +16,7 @@ from pipeline.base.atomic_files import BUFFER, sha256, write_json
 from pipeline.base.lines import Places
 from pipeline.base.workspace import Workspace
 from pipeline.errors import DamagedError
-from pipeline.jobs.receipt import VERSION, Receipt, _read
+from pipeline.jobs.receipt import VERSION, Receipt, read_receipt
 from pipeline.provider import Shard
 
 
@@ -25,7 +25,7 @@ class Ledger:
 
     def __init__(self, ws: Workspace) -> None:
         self.ws = ws
-        self.receipts = {path.stem: _read(path) for path in sorted(ws.jobs.glob("[0-9]*.json"))}
+        self.receipts = {path.stem: read_receipt(path) for path in sorted(ws.jobs.glob("[0-9]*.json"))}
         self._places = Places()
 
     def __iter__(self) -> Iterator[Receipt]:

@@ -33,7 +33,7 @@ class Reader:
 def decoded(ledger: Ledger, receipt: Receipt, read: Read) -> Iterator[Result]:
     """Each line of a shard's output."""
     with ExitStack() as stack:
-        for line in _open(ledger, receipt, stack) or ():
+        for line in opened(ledger, receipt, stack) or ():
             if line.strip():
                 yield read(line)
 
@@ -47,7 +47,7 @@ def answered(ledger: Ledger, receipt: Receipt, reader: Reader) -> tuple[set[str]
     return valid, invalid
 
 
-def _open(ledger: Ledger, receipt: Receipt, stack: ExitStack) -> BinaryIO | None:
+def opened(ledger: Ledger, receipt: Receipt, stack: ExitStack) -> BinaryIO | None:
     if receipt.output is None:
         return None
     path = ledger.output(receipt)

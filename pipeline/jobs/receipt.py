@@ -92,7 +92,7 @@ def _lost(record: dict[str, Any]) -> int:
     return MOST_LOST if record["state"] in UNSTARTED else 1
 
 
-def _read(path: Path) -> Receipt:
+def read_receipt(path: Path) -> Receipt:
     try:
         record = orjson.loads(path.read_bytes())
     except ValueError as error:

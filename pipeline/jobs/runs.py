@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from pipeline.base.humanize import age, dollars
+from pipeline.base.humanize import age, aligned, dollars
 from pipeline.base.workspace import NAME, RUNS, Workspace
 from pipeline.errors import InputError, PipelineError, clean
 from pipeline.jobs.cost_so_far import committed
@@ -35,8 +35,7 @@ def listed(tariff: Callable[[str], Tariff]) -> Iterator[str]:
     if len(rows) == 1:
         yield "no runs yet; `make batch TRANSCRIPTS=…` makes one"
         return
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    yield from ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+    yield from aligned(rows)
 
 
 def _row(ws: Workspace, tariff: Callable[[str], Tariff]) -> tuple[str, ...]:

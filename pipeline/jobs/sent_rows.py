@@ -37,14 +37,18 @@ class SentRows:
 
     @cached_property
     def _places(self) -> dict[bytes, tuple[str, int]]:
-        found, made_by = {}, stamped(self._ledger.ws.settings).get("code")
-        for receipt in self._ledger if made_by and made_by != code(self._provider) else ():
+        found, begun = {}, [receipt for receipt in self._ledger if receipt.begun]
+        for receipt in begun if begun and self._by_other_code() else ():
             path = self._ledger.made(receipt)
-            if receipt.begun and path.exists():
+            if path.exists():
                 with path.open("rb", buffering=BUFFER) as stream:
                     for line in stream:
                         found[identity(without_place(line))] = receipt.shard, _at(line, path)
         return found
+
+    def _by_other_code(self) -> bool:
+        made_by = stamped(self._ledger.ws.settings).get("code")
+        return bool(made_by) and made_by != code(self._provider)
 
 
 def _at(line: bytes, path: Path) -> int:

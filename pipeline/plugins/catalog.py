@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from pipeline.base.humanize import aligned
 from pipeline.errors import PipelineError, clean
 from pipeline.plugins import find
 from pipeline.provider import Provider
@@ -30,9 +31,7 @@ def catalog() -> list[str]:
             broken.append(f"{clean(name, 40)}: {error}")
         except Exception as error:  # a stranger's code
             broken.append(f"{clean(name, 40)}: {type(error).__name__}: {clean(error)}")
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    table = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
-    return [*table, *broken, *NOTES.split("\n")]
+    return [*aligned(rows), *broken, *NOTES.split("\n")]
 
 
 def _row(provider: Provider) -> tuple[str, ...]:

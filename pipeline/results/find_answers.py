@@ -12,7 +12,7 @@ from pipeline.base.faults import Faults
 from pipeline.batch.request_kind import Kind
 from pipeline.batch.request_line import asking, identity
 from pipeline.jobs.ledger import Ledger
-from pipeline.jobs.outputs import Read, Reader, _open
+from pipeline.jobs.outputs import Read, Reader, opened
 from pipeline.jobs.receipt import Receipt
 from pipeline.jobs.sent_line import line_of
 from pipeline.jobs.sent_rows import SentRows
@@ -31,7 +31,7 @@ class Answers:
         self._ledger, self._provider, self._receipts = ledger, provider, list(ledger)
         self._reader, self._rows = Reader(ledger.ws, provider), SentRows(ledger, provider)
         self._places = _places(ledger, self._receipts, provider, self._reader, say)
-        self._outputs = [_open(ledger, receipt, stack) for receipt in self._receipts]
+        self._outputs = [opened(ledger, receipt, stack) for receipt in self._receipts]
         self._alike: dict[bytes, int] | None = None  # by content; made when it is needed, as most runs need none
 
     def line(self, request: Mapping[str, Any], carried: Mapping[str, Any]) -> bytes:
@@ -104,7 +104,7 @@ def _scan(
     """Offset, whether it is an answer, and request of each line of an output; says what is odd about it."""
     offset, path, odd, seen = 0, ledger.output(receipt), Faults(), set()
     with ExitStack() as stack:
-        for number, line in enumerate(_open(ledger, receipt, stack) or (), 1):
+        for number, line in enumerate(opened(ledger, receipt, stack) or (), 1):
             if line.strip():
                 result = read(line)
                 name = result.custom_id

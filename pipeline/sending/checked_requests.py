@@ -38,12 +38,12 @@ class Sendable(NamedTuple):
         return self.place > ROUND
 
 
-def sendable(ledger: Ledger, provider: Provider, faults: Faults) -> Iterator[Sendable]:
-    """Each request, checked: what cannot be sent is a fault; what was sent can be.
+def sendable(ledger: Ledger, provider: Provider, faults: Faults, known: SentRows) -> Iterator[Sendable]:
+    """Each request, checked: what cannot be sent is a fault; what was sent, as is `known`, can be.
 
     Raises InputError where there is no batch.
     """
-    limits, known = {}, SentRows(ledger, provider)
+    limits: dict[str, Limits] = {}
     if not ledger.ws.batch.exists():
         raise InputError(f"{ledger.ws.batch}: no such file; run `make batch`")
     check(ledger.ws)

@@ -15,6 +15,7 @@ from pipeline.batch.request_line import identity
 from pipeline.batch.saved_prompts import Prompts, load
 from pipeline.jobs.ledger import Ledger
 from pipeline.jobs.receipt import Receipt
+from pipeline.jobs.sent_rows import SentRows
 from pipeline.jobs.token_counts import NONE, Counted, tally
 from pipeline.money.estimate import Calibration, upper
 from pipeline.money.tokens import count, tokenizer
@@ -35,7 +36,8 @@ def counted(ledger: Ledger, provider: Provider, model: str, places: Iterable[int
 def described(ledger: Ledger, provider: Provider, receipt: Receipt) -> Receipt:
     """The receipt with its kind and tokens, from the batch: one that is older, or was lost, lacks them."""
     lines = {identity(line) for line in ledger.lines(receipt)}
-    mine = [one for one in sendable(ledger, provider, Faults()) if identity(one.line) in lines]
+    every = sendable(ledger, provider, Faults(), SentRows(ledger, provider))
+    mine = [one for one in every if identity(one.line) in lines]
     prompts = load(ledger.ws)
     kinds = {Kind(one.request["body"]["model"], prompts.of(one.request["custom_id"]).name) for one in mine}
     if len(kinds) != 1:  # it is not wanted any more

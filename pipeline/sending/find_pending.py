@@ -31,7 +31,7 @@ def survey(
     """
     of, kinds, groups, rows = key(provider, asked.each), {}, defaultdict(list), SentRows(ledger, provider)
     finders = [Finder(before, rows, kinds) for before in _before(ledger, provider, asked, again)]
-    for one, kind in _checked(ledger, provider):
+    for one, kind in _checked(ledger, provider, rows):
         number, asks = kinds.setdefault(kind, len(kinds)), b""
         if asked.sample:
             asks = of(one.line, kind.model)
@@ -55,11 +55,11 @@ def _before(ledger: Ledger, provider: Provider, asked: Asked, again: bool) -> It
         yield sent(ledger, provider, retry=True)
 
 
-def _checked(ledger: Ledger, provider: Provider) -> Iterator[tuple[Sendable, Kind]]:
+def _checked(ledger: Ledger, provider: Provider, rows: SentRows) -> Iterator[tuple[Sendable, Kind]]:
     """Each request and its kind. Raises InputError for all faults at the end."""
     faults, seen, ws, prompts = Faults(), {}, ledger.ws, load(ledger.ws)
     kinds = cache(Kind)  # one for all requests of the kind
-    for one in sendable(ledger, provider, faults):
+    for one in sendable(ledger, provider, faults, rows):
         name, number = one.request["custom_id"], one.place % ROUND
         if name in seen:
             faults.add(where(ws, one.place), f"$.custom_id: {name!r} is also on line {seen[name]}")

@@ -132,3 +132,7 @@ def _part(
         part.add(provider.custom_id(one.line), one, window)
         part.shards = cutter.number(one) + 1
     return part
+
+
+def summed(parts: list[Part]) -> Estimate:
+    return sum((part.estimate for part in parts), Estimate())

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from pipeline.sending.plan import Part, Plan
-from pipeline.sending.plan_table import _total
+from pipeline.sending.plan import Part, Plan, summed
 
 
 def facts(plan: Plan) -> dict[str, Any]:
@@ -18,11 +17,11 @@ def facts(plan: Plan) -> dict[str, Any]:
         "shared": found.shared,
         "outside_sample": found.unsent,
         "changed": len(found.changed),
-        "estimate": asdict(_total(plan.parts)),
+        "estimate": asdict(summed(plan.parts)),
         "later": asdict(plan.later),
         "parts": [_fact(part) for part in plan.parts],
-        "retry": asdict(_total(plan.retry)),
-        "replace": asdict(_total(plan.replace)),
+        "retry": asdict(summed(plan.retry)),
+        "replace": asdict(summed(plan.replace)),
         "started": plan.started,
         "lost": sum(receipt.requests for receipt in plan.begun),
         "spent_at_most": plan.spent,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pipeline.base.humanize import dollars, many
 from pipeline.money.estimate import GUESS, Estimate
 from pipeline.money.tariff import known
-from pipeline.sending.plan import Part, Plan
+from pipeline.sending.plan import Part, Plan, summed
 
 UNKNOWN = "not known; PRICE_IN and PRICE_OUT give it, in dollars for a million tokens"
 
@@ -31,7 +31,7 @@ def _rows(plan: Plan) -> Iterator[tuple[str, str]]:
     if plan.later.requests:
         yield "later", f"about {many(plan.later.requests, 'request')} to combine answers: cost {_cost(plan.later)}"
     if len(plan.parts) > 1 or (plan.later.requests and plan.parts):
-        yield "in all", _cost(_total(plan.parts) + plan.later)
+        yield "in all", _cost(summed(plan.parts) + plan.later)
     if plan.started or plan.begun:
         spent = UNKNOWN if plan.spent is None else dollars(plan.spent) + (" at most" if plan.open else "")
         yield "sent", f"{many(plan.started, 'request')} so far: {spent}"
@@ -39,7 +39,7 @@ def _rows(plan: Plan) -> Iterator[tuple[str, str]]:
         if parts:
             yield (
                 label,
-                f"would send {many(sum(part.requests for part in parts), 'request')} more: {_cost(_total(parts))}",
+                f"would send {many(sum(part.requests for part in parts), 'request')} more: {_cost(summed(parts))}",
             )
     if plan.begun:
         requests, starts = (sum(getattr(one, name) for one in plan.begun) for name in ("requests", "lost"))
@@ -109,12 +109,8 @@ def _cost(total: Estimate) -> str:
     return words if total.full in (None, total.cost) else f"{words}; {dollars(total.full)} at once"
 
 
-def _total(parts: list[Part]) -> Estimate:
-    return sum((part.estimate for part in parts), Estimate())
-
-
 def _end(plan: Plan, pending: int) -> Iterator[tuple[str, str]]:
-    budget, most = plan.asked.bounds.budget, (_total(plan.parts) + plan.later).cost_most
+    budget, most = plan.asked.bounds.budget, (summed(plan.parts) + plan.later).cost_most
     over = budget is not None and (None in (most, plan.spent) or most + plan.spent > budget)
     if budget is not None:
         unknown = "the price is not known" if None in (most, plan.spent) else "too little"

@@ -1,0 +1,29 @@
+"""What make tells the commands through the environment: its goals, and who said a variable."""
+
+from __future__ import annotations
+
+import os
+
+LOCAL = "TRANSCRIPT_BATCH_LOCAL"  # names that local.mk sets
+# Names on the command line or in the environment; without make all that are there.
+TYPED = "TRANSCRIPT_BATCH_TYPED"
+MAKES = {"transcripts", "batch", "submit", "try"}  # goals that make a batch, or pay for one
+
+
+def goals() -> set[str]:
+    """Those that make was asked for; none without make."""
+    return set(os.environ.get("TRANSCRIPT_BATCH_GOALS", "").split())
+
+
+def reads_only() -> bool:
+    """Whether make was asked for nothing that makes a batch, or pays for one."""
+    return bool(goals()) and not goals() & MAKES
+
+
+def local() -> frozenset[str]:
+    return frozenset(os.environ.get(LOCAL, "").split())
+
+
+def typed(name: str) -> bool:
+    """Whether a person gave a variable that stands in the environment."""
+    return name in os.environ.get(TYPED, name).split()
