@@ -25,7 +25,7 @@ override TOLD = $(filter command environment,$(origin $1))
 $(if $(call TOLD,PROVIDER),,$(eval override PROVIDER := $(or $(OWN),$(value PROVIDER),together)))
 $(call named,PROVIDER)
 $(if $(OWN),,$(if $(wildcard data/runs/$(RUN)/run.yaml),$(error data/runs/$(RUN)/run.yaml has no line `provider: NAME`)))
-$(foreach v,RETRY REPLACE ADOPT YES,$(if $(filter file override,$(origin $v)),$(error $v is for one command: take it out of local.mk)))
+$(foreach v,RETRY REPLACE ADOPT AGAIN ACCOUNT YES,$(if $(filter file override,$(origin $v)),$(error $v is for one command: take it out of local.mk)))
 # One table says which variables there are; the commands have their types and defaults from it.
 override VARIABLES := $(shell sed -n 's/^    "\([A-Z_]*\)": .*/\1/p' schemas/variables.schema.json)
 # A name that nobody knows is a typing error: SAMPEL=5 would send everything. Looked at are names on the command line, those

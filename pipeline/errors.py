@@ -64,6 +64,10 @@ class Rejected(ProviderError):
     """The service refused, and certainly created nothing: mend the input, the key or the account."""
 
 
+class Unlisted(Rejected):
+    """The service has no list of its jobs: whether one exists cannot be looked up."""
+
+
 class Busy(ProviderError):
     """The service could not be reached or is busy, and certainly created nothing: try later.
 

@@ -13,10 +13,10 @@ from typing import Any
 
 import orjson
 
-from pipeline.base.provider_values import ENDED, Download, Found, Limits, Price, Result, Shard, Status
+from pipeline.base.provider_values import ENDED, Account, Download, Found, Limits, Price, Result, Shard, Status
 from pipeline.errors import Rejected
 
-__all__ = ["ENDED", "Download", "Found", "Limits", "Price", "Provider", "Result", "Shard", "Status"]
+__all__ = ["ENDED", "Account", "Download", "Found", "Limits", "Price", "Provider", "Result", "Shard", "Status"]
 
 
 class Provider(ABC):
@@ -28,6 +28,7 @@ class Provider(ABC):
     variables: tuple[str, ...] = ()  # others that it reads, but no secrets: make takes them, a run remembers them
     discount: str | None = None  # what batch costs: "50 % less", as the service publishes it; None: not known
     tag: str = "file id"  # by what a job is found again whose start was not answered; "" if by nothing certain
+    lists_all: bool = False  # by its nature, or its word, it lists each job that exists, and at once
     id_field: str = "custom_id"  # where a line made by `encode` has its id
     bills_failed: bool | None = None  # whether a request without an answer costs; None: the service does not say
     cache: tuple[float, float] | None = None  # a Price's write and read, where prefixes are kept if marked
@@ -71,6 +72,13 @@ class Provider(ABC):
         """What the service asks for this model, where it knows better than the list of published prices."""
         return None
 
+    def account(self) -> Account | None:
+        """Where jobs live that are started now, and whose they are; None if they need no address and no key.
+
+        Raises Rejected if address or key is missing.
+        """
+        return None
+
     # -- network, safe to repeat ------------------------------------------------------------------
 
     def preflight(self, model: str) -> None:  # noqa: B027 (optional: most need nothing)
@@ -82,7 +90,9 @@ class Provider(ABC):
 
     @abstractmethod
     def find(self, shard: Shard, handle: Mapping[str, Any]) -> list[Found]:
-        """All jobs that the service has for this upload, whoever started them. Raises rather than guesses."""
+        """All jobs that the service has for this upload, whoever started them; and, not `exact`, each entry of its
+        list that may be one. Raises rather than guesses, and Unlisted where it has no list.
+        """
 
     @abstractmethod
     def poll(self, ref: Mapping[str, Any]) -> Status:

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.batch.prompt import Prompt
 from pipeline.batch.prompt_variables import expressed
-from pipeline.errors import Ambiguous, Busy, Unencodable, UnfinishedError
+from pipeline.errors import Ambiguous, Busy, DoubtError, Unencodable, UnfinishedError
 from pipeline.jobs.ledger import Ledger
 from pipeline.money.cost import billed
 from pipeline.money.estimate import Calibration, estimate
@@ -61,8 +61,10 @@ def test_a_job_without_our_answers_is_not_ours(data, service):
         run.send()
     service.advance()
     service.results = lambda call: Answer(200, data)
-    if data:  # certainly another's, and none of ours came: started anew
-        run.send()
+    if data:  # certainly another's, and none of ours came: to be started anew, if a person says so
+        with pytest.raises(DoubtError, match="AGAIN=0001"):
+            run.send()
+        run.send(again="0001")
         assert len(service.invoice) == 2
     else:
         with pytest.raises(UnfinishedError, match="cannot tell whether this is its job"):
@@ -153,11 +155,19 @@ def test_a_job_is_told_by_its_time_and_its_number_of_requests(service, shard):
     assert [(job.ref["id"], job.exact) for job in found] == [("young", False), ("just", False)]
 
 
-@pytest.mark.parametrize("answer", [{}, {"data": None}, {"data": {}}, {"data": [1]}, [], "x"])
+@pytest.mark.parametrize("answer", [{}, {"data": None}, {"data": {}}, [], "x"])
 def test_a_list_that_is_no_list_is_not_taken_for_an_empty_one(answer, service, shard):
     service.list = lambda call: Answer(200, answer)
     with pytest.raises(Busy):
         service.provider().find(shard, {"since": "2026-11-23T10:00:00+00:00"})
+
+
+@pytest.mark.parametrize("entry", [None, 1, {}, {"id": 7}, {"id": "b"}, {"id": "b", "request_counts": None}])
+def test_an_entry_of_the_list_that_says_too_little_may_be_a_job(entry, service, shard):
+    old = {"id": "x", "created_at": "2026-11-23T09:00:00Z", "request_counts": {"processing": 1}}
+    service.list = lambda call: Answer(200, {"data": [entry, old], "has_more": False})
+    (found,) = service.provider().find(shard, {"since": "2026-11-23T10:00:00+00:00"})
+    assert not found.exact and bool(found.state) == (isinstance(entry, dict) and entry.get("id") == "b")
 
 
 @pytest.mark.parametrize("answer", [{}, [], {"id": 7}, {"id": "../x"}, {"id": "msgbatch?x"}])

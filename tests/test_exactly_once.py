@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import orjson
@@ -29,6 +30,12 @@ def service():
 @pytest.fixture
 def time():
     return FakeTime()
+
+
+@pytest.fixture
+def complete(monkeypatch):
+    """The list is known to show each job that exists."""
+    monkeypatch.setattr(Fake, "lists_all", True)
 
 
 @pytest.fixture
@@ -68,7 +75,15 @@ def test_a_second_submit_sends_nothing(make_batch, service, send):
     assert service.paid() == list(IDS)
 
 
-@pytest.mark.parametrize("at", range(1, 64))
+def finished(send):
+    """Submit again; what the error names is typed, as a person would who knows that nothing runs."""
+    try:
+        send()
+    except DoubtError as error:
+        send(again=re.search(r"AGAIN=(\S+)", str(error))[1])
+
+
+@pytest.mark.parametrize("at", range(1, 76))
 def test_killed_at_any_step_then_submitted_again(at, make_batch, service, send, collect, monkeypatch):
     make_batch(*IDS)
     steps = Steps()
@@ -83,7 +98,7 @@ def test_killed_at_any_step_then_submitted_again(at, make_batch, service, send, 
             died = True
         service.step = lambda: None
     assert died or at > steps.count
-    send()
+    finished(send)
     assert service.paid() == list(IDS)
     assert len(service.jobs) == 3
     assert collect() == dict.fromkeys(IDS, "ok")
@@ -96,7 +111,7 @@ def test_the_sweep_above_covers_every_step(make_batch, service, send, monkeypatc
         dying_disk(dying, steps)
         service.step = steps
         send()
-    assert 40 < steps.count <= 63
+    assert 40 < steps.count <= 75
 
 
 @pytest.mark.parametrize("at", range(1, 40))
@@ -118,7 +133,7 @@ def test_killed_while_collecting(at, ws, make_batch, service, send, collect, mon
 
 
 @pytest.mark.parametrize("fault", [LOST, NEVER])
-def test_a_lost_answer_is_looked_up_and_never_paid_twice(fault, make_batch, service, send, collect):
+def test_a_lost_answer_is_looked_up_and_never_paid_twice(fault, complete, make_batch, service, send, collect):
     make_batch("a", "b")
     service.fault("start", fault)
     send()
@@ -126,7 +141,7 @@ def test_a_lost_answer_is_looked_up_and_never_paid_twice(fault, make_batch, serv
     assert collect() == {"a": "ok", "b": "ok"}
 
 
-def test_a_start_is_repeated_only_after_settle_and_three_good_lists(make_batch, service, send, time):
+def test_a_start_is_repeated_only_after_settle_and_three_good_lists(complete, make_batch, service, send, time):
     make_batch("a")
     service.fault("start", NEVER)
     began = time.time
@@ -135,7 +150,7 @@ def test_a_start_is_repeated_only_after_settle_and_three_good_lists(make_batch, 
     assert len(service.jobs) == 1
 
 
-def test_a_shard_without_an_upload_has_no_job_to_look_for(make_batch, service, send):
+def test_a_shard_without_an_upload_has_no_job_to_look_for(complete, make_batch, service, send):
     """Its first start was lost, and the second one refused for good: that takes the upload with it."""
     make_batch("a")
     service.fault("start", NEVER, Rejected("no such model"))
@@ -156,7 +171,7 @@ def test_while_the_list_cannot_be_read_nothing_is_sent_again(make_batch, service
     assert len(service.jobs) == 1
 
 
-def test_a_service_that_takes_no_start_is_given_up(make_batch, service, send):
+def test_a_service_that_takes_no_start_is_given_up(complete, make_batch, service, send):
     make_batch("a")
     service.fault("start", NEVER, NEVER)
     with pytest.raises(DoubtError, match=r"2 starts had no answer.*up to 2 jobs of its 1 request may be paid"):
@@ -164,8 +179,10 @@ def test_a_service_that_takes_no_start_is_given_up(make_batch, service, send):
     assert service.jobs == []
 
 
-def test_a_service_that_lists_nothing_gets_two_starts_of_a_shard_and_no_third(ws, make_batch, service, monkeypatch):
-    """It creates, answers 500 and does not list: whatever is typed, two jobs, until a person says REPLACE=1."""
+def test_a_service_that_lists_nothing_gets_two_starts_of_a_shard_and_no_third(
+    complete, ws, make_batch, service, monkeypatch
+):
+    """It creates, answers 500 and does not list: whatever is typed, two jobs, until a person says AGAIN=…"""
     make_batch("a", "b", "c")
     monkeypatch.setattr(Fake, "_of", lambda self, handle: [])
     time = FakeTime(most=200)
@@ -173,7 +190,7 @@ def test_a_service_that_lists_nothing_gets_two_starts_of_a_shard_and_no_third(ws
 
     def typed(**how):
         service.faults["start"] = [LOST] * 9
-        with pytest.raises(DoubtError, match=r"0001-\w+: \d starts had no answer.*may be paid.*REPLACE=1"):
+        with pytest.raises(DoubtError, match=r"000\d-\w+: \d starts had no answer.*may be paid.*AGAIN=000\d-"):
             sendall(watch, asking(how)["asked"], wait=how.get("wait", False))
 
     typed()
@@ -187,10 +204,12 @@ def test_a_service_that_lists_nothing_gets_two_starts_of_a_shard_and_no_third(ws
     assert len(service.jobs) == 4
     make_batch("a", "b", "c")
     typed(replace=True, wait=True)
+    assert len(service.jobs) == 4
+    typed(again="0001 0002", wait=True)
     assert len(service.jobs) == 6
 
 
-def test_what_replace_drops_stays_doubted(make_batch, service, send, monkeypatch):
+def test_what_is_dropped_stays_doubted(complete, make_batch, service, send, monkeypatch):
     make_batch("a", "b")
     monkeypatch.setattr(Fake, "_of", lambda self, handle: [])
 
@@ -201,14 +220,15 @@ def test_what_replace_drops_stays_doubted(make_batch, service, send, monkeypatch
 
     typed()
     make_batch("a")
-    typed(replace=True)  # one start more, as its requests may be paid
+    typed(replace=True)
+    typed(again="0001")  # one start more, as its requests may be paid
     make_batch("a", "b")
     for _ in range(3):
         typed()
     assert [job["names"] for job in service.jobs] == [["a", "b"], ["a", "b"], ["a"]]
 
 
-def test_cancel_forgets_no_lost_start(make_batch, service, send, ws, time, monkeypatch):
+def test_cancel_forgets_no_lost_start(complete, make_batch, service, send, ws, time, monkeypatch):
     make_batch("a")
     monkeypatch.setattr(Fake, "_of", lambda self, handle: [])
     said = []
@@ -221,7 +241,7 @@ def test_cancel_forgets_no_lost_start(make_batch, service, send, ws, time, monke
     assert len(service.jobs) == 2 and "may be paid; `make submit` looks for it" in said[-1]
 
 
-def test_a_late_job_of_a_repeated_start_is_cancelled(make_batch, service, send, collect):
+def test_a_late_job_of_a_repeated_start_is_cancelled(complete, make_batch, service, send, collect):
     make_batch("a")
     service.fault("start", NEVER)
     send()
@@ -241,7 +261,7 @@ def test_a_second_job_of_a_lost_start_is_cancelled_however_late(make_batch, serv
     assert [job["state"] for job in service.jobs if job["id"] == late] == ["cancelled"]
 
 
-def test_a_job_that_comes_after_its_start_was_given_up_is_taken(make_batch, service, send, collect):
+def test_a_job_that_comes_after_its_start_was_given_up_is_taken(complete, make_batch, service, send, collect):
     make_batch("a")
     service.fault("start", NEVER, NEVER)
     with pytest.raises(DoubtError):
@@ -456,7 +476,7 @@ def test_unfinished_jobs_are_no_results(make_batch, service, send, collect, ws):
     assert not ws.results.exists()
 
 
-def test_a_retry_is_not_stopped_by_a_second_job_that_was_cancelled(make_batch, service, send, collect):
+def test_a_retry_is_not_stopped_by_a_second_job_that_was_cancelled(complete, make_batch, service, send, collect):
     make_batch("a")
     service.answer = lambda name: error_line(name)
     service.fault("start", NEVER)

@@ -21,6 +21,7 @@ from pipeline.provider import Result, Shard
 from pipeline.sending.submit import submit
 from pipeline.testkit.wire import Answer
 from providers import gemini
+from providers.gemini.job import created_of
 from providers.wire import gemini_contents as contents
 from tests.conftest import ROOT, batched, read_jsonl, write_jsonl
 from tests.fakes import FakeTime, asking
@@ -129,10 +130,12 @@ def test_a_start_whose_answer_is_lost_is_sent_once(fault, server, make_batch, se
 @pytest.mark.parametrize("fault", ["500", "drop"])
 def test_a_start_that_was_never_executed_is_repeated_once_after_settle(fault, server, make_batch, send):
     make_batch("a")
+    send()  # by which the list is known to show jobs
+    make_batch("a", "b")
     server.fault("start", fault)
     send()
-    assert server.starts() == 2
-    assert server.invoice == [["a"]]
+    assert server.starts() == 3
+    assert server.invoice == [["a"], ["b"]]
 
 
 @pytest.mark.parametrize("status", ["400", "401", "403", "404"])
@@ -317,7 +320,7 @@ def test_a_job_is_found_on_every_page_by_its_exact_name(server, shard):
 def test_jobs_of_one_second_sort_by_their_fractions():
     times = ["2026-11-23T10:00:01Z", "2026-11-23T10:00:01.5Z", "2026-11-23T10:00:01.500001Z"]
     jobs = [{"metadata": {"createTime": time}} for time in times]
-    assert [gemini._created(job) for job in jobs] == sorted(gemini._created(job) for job in jobs)
+    assert [created_of(job) for job in jobs] == sorted(created_of(job) for job in jobs)
 
 
 def test_pages_without_end_are_no_list(server, shard, monkeypatch):
@@ -327,13 +330,20 @@ def test_pages_without_end_are_no_list(server, shard, monkeypatch):
         gemini.Gemini().find(shard, {"file": "files/f0001"})
 
 
-@pytest.mark.parametrize(
-    "answer", [[], {"operations": "x"}, {"operations": {"a": 1}}, {"operations": [1]}, "x", None]
-)
+@pytest.mark.parametrize("answer", [[], {"operations": "x"}, {"operations": {"a": 1}}, "x", None])
 def test_a_list_that_is_no_list_is_not_taken_for_an_empty_one(answer, server, shard):
     server.list = lambda call: Answer(200, answer)
     with pytest.raises(Busy):
         gemini.Gemini().find(shard, {"file": "files/f0001"})
+
+
+@pytest.mark.parametrize("entry", [None, 1, {}, {"name": 7}, {"name": "batches/b"}])
+def test_an_entry_of_the_list_that_says_too_little_may_be_a_job(entry, server, shard):
+    server.list = lambda call: Answer(
+        200, {"operations": [entry, {"name": "x", "metadata": {"displayName": "other"}}]}
+    )
+    (found,) = gemini.Gemini().find(shard, {"file": "files/f0001"})
+    assert not found.exact and bool(found.state) == (entry == {"name": "batches/b"})
 
 
 @pytest.mark.parametrize("answer", [{}, [], {"name": 7}, {"name": "../x"}, {"name": "batches/b?x"}])

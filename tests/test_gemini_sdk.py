@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.provider import Shard
 from providers import gemini
+from providers.gemini.job import short
 from providers.wire import gemini_contents as contents
 from tests.gemini_server import GeminiServer
 
@@ -139,7 +140,7 @@ def test_a_download(server, client, shard):
 @pytest.mark.parametrize("word", [state.value for state in types.JobState])
 def test_every_state_of_the_sdk_is_known(word):
     job = {"metadata": {"state": word}}
-    assert gemini._short(job) in gemini.STATES or word.endswith("UNSPECIFIED")
+    assert short(job) in gemini.STATES or word.endswith("UNSPECIFIED")
 
 
 @pytest.mark.parametrize("reason", [reason.value for reason in types.FinishReason])

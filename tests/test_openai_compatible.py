@@ -241,11 +241,18 @@ def test_a_job_may_stand_in_a_wrapper(service):
     assert service.starts() == 1
 
 
-@pytest.mark.parametrize("answer", [{}, {"data": {}}, {"data": [1]}, {"error": "x"}, "x"])
+@pytest.mark.parametrize("answer", [{}, {"data": {}}, {"error": "x"}, "x"])
 def test_a_list_that_is_no_list_is_not_taken_for_an_empty_one(answer, service, shard):
     service.list = lambda call: Answer(200, answer)
     with pytest.raises(Busy):
         service.provider().find(shard, {"file_id": "file-0001"})
+
+
+@pytest.mark.parametrize("entry", [None, 1, {}, {"id": 7}, {"id": "b"}, {"id": "b", "input_file_id": None}])
+def test_an_entry_of_the_list_that_says_too_little_may_be_a_job(entry, service, shard):
+    service.list = lambda call: Answer(200, {"data": [entry, {"id": "x", "input_file_id": "other"}]})
+    (found,) = service.provider().find(shard, {"file_id": "file-0001"})
+    assert not found.exact and bool(found.state) == (isinstance(entry, dict) and entry.get("id") == "b")
 
 
 @pytest.mark.parametrize("answer", [{"data": None}, {"value": []}, [], None])

@@ -68,11 +68,19 @@ class Shard:
 
 
 @dataclass(frozen=True)
+class Account:
+    """Where jobs live, and whose they are: the address for a person to read, and a hash of address and key."""
+
+    url: str
+    id: str
+
+
+@dataclass(frozen=True)
 class Found:
     """A job that the service has for an upload. `created` sorts by age within one service.
 
     `exact` is False where the service cannot tell whose job it is: then the core neither takes it nor pays
-    beside it, and names it.
+    beside it, and names it. `state` is "" for an entry of the list that cannot be read, under an id of its own.
     """
 
     ref: Mapping[str, Any]

@@ -10,16 +10,18 @@ from pipeline.cli.given import Given
 from pipeline.cli.main import say
 
 
-@command("cancel", "RUN PROVIDER SETTLE")
+@command("cancel", "RUN PROVIDER SETTLE ACCOUNT")
 def cancel(given: Given) -> None:
     """End all running jobs early; finished rows stay paid and are still fetched."""
     from pipeline.base.lock import lock
     from pipeline.jobs.cancel import cancel
+    from pipeline.jobs.same_account import same_account
 
     given.known()
     ws, plugin = given.ws, given.plugin
     with lock(ws.lock, "cancel"):
         starter = given.starter()
+        same_account(starter.ledger, plugin, given.ACCOUNT)
         count = cancel(starter.ledger, plugin, starter, say)
     asked = f"asked {many(count, 'job')} to end; `make results` fetches what they finished"
     click.echo(asked if count else "no job runs")

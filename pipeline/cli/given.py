@@ -115,7 +115,8 @@ class Given:
 
         bounds = Bounds(self.BUDGET, self.QUEUE_TOKENS, self.QUEUE_JOBS)
         adopt, partial = (getattr(self, name, False) for name in ("ADOPT", "PARTIAL"))
-        words = {name: getattr(self, name.upper()) for name in ("confirm", "yes") if name.upper() in self.values}
+        names = [name for name in ("confirm", "yes", "again", "account") if name.upper() in self.values]
+        words = {name: getattr(self, name.upper()) for name in names}
         return Asked(self.RETRY, self.REPLACE, adopt, self.EACH, self.SAMPLE or 0, partial, bounds, **words)
 
     def known(self) -> None:
@@ -129,7 +130,7 @@ class Given:
         from pipeline.base.clock import Clock
         from pipeline.jobs.wait import Watch
 
-        how = {"say": say, **how}
+        how = {"say": say, "account": self.ACCOUNT, **how}
         return Watch(self.ws, self.plugin, Clock(), settle=self.SETTLE, poll=self.POLL, tariff=self.tariff, **how)
 
     def starter(self) -> Starter:

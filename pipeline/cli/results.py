@@ -15,7 +15,7 @@ from pipeline.cli.given import Given
 from pipeline.cli.options import PRICES
 
 
-@command("results", f"RUN PROVIDER SETTLE {PRICES} WAIT POLL STRICT")
+@command("results", f"RUN PROVIDER SETTLE {PRICES} ACCOUNT WAIT POLL STRICT")
 def results(given: Given) -> None:
     """Collect the output of the jobs, one line per request (free)."""
     given.known()

@@ -14,7 +14,7 @@ from pipeline.cli.given import Given
 from pipeline.cli.options import PLANNING
 
 
-@command("submit", f"RUN PROVIDER SETTLE {PLANNING} ADOPT PARTIAL CONFIRM YES WAIT POLL no_new_jobs")
+@command("submit", f"RUN PROVIDER SETTLE {PLANNING} ADOPT AGAIN ACCOUNT PARTIAL CONFIRM YES WAIT POLL no_new_jobs")
 def submit(given: Given) -> None:
     """Start jobs for requests that have none: the command that costs money."""
     from pipeline.sending.until_all_sent import sendall

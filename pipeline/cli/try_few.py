@@ -15,14 +15,17 @@ from pipeline.cli.main import say
 from pipeline.cli.options import PRICES
 
 
-@command("try", f"RUN PROVIDER {PRICES} N ID BUDGET JSON")
+@command("try", f"RUN PROVIDER {PRICES} N ID BUDGET ACCOUNT JSON")
 def try_few(given: Given) -> None:
     """Answer a few requests at once, at the full price, and show each answer beside its prompt (costs cents)."""
     from pipeline.base.lock import lock
+    from pipeline.jobs.ledger import Ledger
+    from pipeline.jobs.same_account import same_account
     from pipeline.sending import try_few
 
     ws, plugin, done = given.ws, given.plugin, []
     with lock(ws.lock, "try"):
+        same_account(Ledger(ws), plugin, given.ACCOUNT, pays=True)
         pairs = _chosen(given)
         for one in try_few.trial(ws, plugin, pairs, given.tariff, given.BUDGET):
             done.append(one)

@@ -17,7 +17,7 @@ def cancel(ledger: Ledger, provider: Provider, starter: Starter, say: Callable[[
         if receipt.state == "starting":
             receipt = recover(starter, receipt)
         if receipt.unstarted and receipt.lost:
-            say(f"{receipt.shard}: {doubt(receipt)}; `make submit` looks for it")
+            say(f"{doubt(receipt)}; `make submit` looks for it")
         elif receipt.unstarted:
             ledger.save(receipt, state="cancelled")
             say(f"{receipt.shard}: dropped before it was sent")

@@ -1,41 +1,33 @@
-"""A start whose answer was lost: its job is looked for, and whether the shard may be started again is decided."""
+"""A start whose answer was lost: its job is looked for, and whether the shard may be started again is decided.
+
+It is, once in its life and on proof that the list would show its job; else a person must say so.
+"""
 
 from __future__ import annotations
 
 from pipeline.base.humanize import many
 from pipeline.errors import Busy, DoubtError, UnfinishedError
+from pipeline.jobs.proven_list import unproven
 from pipeline.jobs.receipt import MOST_LOST, Receipt
 from pipeline.jobs.start_context import Starter
-from pipeline.jobs.which_job_is_ours import certain, keep, mine
+from pipeline.jobs.which_job_is_ours import mine, names, taken
 from pipeline.provider import Found
 
 PAUSES = (1 / 60, 1 / 30, 1 / 15, 2 / 15, 1 / 5, 1 / 4, 3 / 10)  # of SETTLE, between two looks at the list
 GOOD_LISTS = 3  # that must show no job before a start is repeated
-LOOK = "`make submit` takes the job once the service lists it; REPLACE=1 pays once more"
-
-
-def most_lost(starter: Starter, receipt: Receipt) -> int:
-    """After how many lost starts a shard is not started again: that it is once more, a person must say."""
-    return receipt.lost + 1 if receipt.doubted and starter.replace else MOST_LOST
-
-
-def gives_up(receipt: Receipt) -> DoubtError:
-    """What to raise then."""
-    return DoubtError(f"{receipt.shard}: {doubt(receipt)}. It is not started again. {LOOK}")
 
 
 def doubt(receipt: Receipt) -> str:
     """What is known of a shard whose starts were lost."""
     return (
-        f"{many(receipt.lost, 'start')} had no answer, and no job of it is listed: "
+        f"{receipt.shard}: {many(receipt.lost, 'start')} had no answer, and no job of it is found: "
         f"up to {many(receipt.lost, 'job')} of its {many(receipt.requests, 'request')} may be paid"
     )
 
 
-def take(starter: Starter, receipt: Receipt) -> Receipt:
-    """Take over the job of a lost start, if the service lists it by now."""
-    late = starter.clock.patiently(lambda: mine(starter, receipt))
-    return keep(starter, receipt, certain(starter, receipt, late)) if late else receipt
+def way_on(receipt: Receipt) -> str:
+    """What to type then."""
+    return f"`make submit` takes the job once it is listed; AGAIN={receipt.shard} is your word to pay for one more"
 
 
 def recover(starter: Starter, receipt: Receipt) -> Receipt:
@@ -43,22 +35,48 @@ def recover(starter: Starter, receipt: Receipt) -> Receipt:
     good, first, now, settle = 0, starter.clock.now(), starter.clock.now, starter.settle
     for pause in (*PAUSES, 0.0):
         waited = max(now() - (receipt.intent or 0.0), now() - first)
-        ours = _listed(starter, receipt)
+        ours = _readable(starter, receipt)
         good += ours is not None
-        if ours:
-            return keep(starter, receipt, certain(starter, receipt, ours))
+        if ours and (found := taken(starter, receipt, ours)):
+            return found
         if good >= GOOD_LISTS and waited >= settle:
             return starter.ledger.save(receipt, state="uploaded", intent=None, doubtful=True)
         if pause:
-            starter.say(f"{receipt.shard}: no job is listed yet; looking again in {pause * settle:.3g} s")
+            starter.say(f"{receipt.shard}: no job is found yet; looking again in {pause * settle:.3g} s")
             starter.clock.sleep(pause * settle)
     raise UnfinishedError(
-        f"{receipt.shard}: it is not certain whether its job was created; nothing was sent again; "
-        "run `make submit` again"
+        f"{receipt.shard}: it is not certain whether its job was created: up to {many(receipt.lost, 'job')} may be "
+        "paid; no start is sent before the list of jobs can be read. Run `make submit` again"
     )
 
 
-def _listed(starter: Starter, receipt: Receipt) -> list[Found] | None:
+def look_again(starter: Starter, receipt: Receipt) -> Receipt:
+    """The receipt with its job, if that is found by now; without, if the shard may be started again.
+
+    Raises DoubtError if only a person can say so.
+    """
+    jobs = starter.clock.patiently(lambda: mine(starter, receipt))
+    if found := taken(starter, receipt, jobs):
+        return found
+    why = None if receipt.shard in starter.again else _why_not(starter, receipt, jobs)
+    if why is not None:
+        raise DoubtError(f"{doubt(receipt)}{why}. It is not started again. {way_on(receipt)}")
+    starter.say(f"{doubt(receipt)}; it is started again, which may pay again")
+    return receipt
+
+
+def _why_not(starter: Starter, receipt: Receipt, jobs: list[Found]) -> str | None:
+    """Why a shard is not started again without a person's word; None if it is."""
+    if jobs:
+        return f", as {names(jobs)}, of which the list does not say whose it is"
+    if receipt.lost >= MOST_LOST:
+        return ""  # it was once
+    if not starter.repeat:
+        return ", and a command that waits does not pay again by itself"
+    return unproven(starter) or None
+
+
+def _readable(starter: Starter, receipt: Receipt) -> list[Found] | None:
     """Jobs that may be of this start; None if the list cannot be read."""
     try:
         return mine(starter, receipt)

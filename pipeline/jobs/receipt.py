@@ -13,7 +13,7 @@ from pipeline.batch.request_kind import Kind
 from pipeline.errors import DamagedError
 from pipeline.provider import ENDED
 
-VERSION = 2  # of a receipt; an older release says that it cannot read a newer one
+VERSION = 3  # of a receipt; an older release says that it cannot read a newer one
 
 
 UNSTARTED = ("planned", "uploaded")
@@ -37,6 +37,7 @@ class Receipt:
     handle: dict[str, Any] | None = None
     known: list[str] = field(default_factory=list)
     intent: float | None = None
+    account: dict[str, str] | None = None  # None too in a receipt of an older version
     doubtful: bool = False
     lost: int = 0
     ref: dict[str, Any] | None = None

@@ -6,12 +6,14 @@ service's own list decides: a job of this upload that was not there before the s
 
 from __future__ import annotations
 
+from typing import Any
+
 from pipeline.errors import Ambiguous, Busy, Rejected, SpendError
-from pipeline.jobs.lost_start import doubt, recover
+from pipeline.jobs.lost_start import recover
 from pipeline.jobs.receipt import Receipt
-from pipeline.jobs.second_job import look
+from pipeline.jobs.second_job import first_look
 from pipeline.jobs.start_context import Starter
-from pipeline.jobs.which_job_is_ours import adopt, best, certain, keep, names
+from pipeline.jobs.which_job_is_ours import account, adopt, best, listed, names, taken
 from pipeline.provider import Found
 
 
@@ -20,21 +22,18 @@ def start(starter: Starter, receipt: Receipt) -> Receipt:
 
     Raises if it cannot, with nothing lost.
     """
-    if receipt.lost:
-        starter.say(f"{receipt.shard}: {doubt(receipt)}; it is started again, which may pay again")
     receipt = _staged(starter, receipt)
-    shard = starter.ledger.shard(receipt)
-    there = starter.clock.patiently(lambda: starter.provider.find(shard, receipt.handle))
+    there = starter.clock.patiently(lambda: listed(starter, receipt))
     known = starter.ledger.job_ids()
     others = [job for job in there if job.ref["id"] not in known and job.state != "failed"]
     late = [job for job in others if receipt.doubtful and job.ref["id"] not in receipt.known]
-    if late:
-        return keep(starter, receipt, certain(starter, receipt, late))
+    if late and (found := taken(starter, receipt, late)):
+        return found
     if job := _stranger(starter, receipt, [job for job in others if job.exact]):
         return adopt(starter, receipt, job)
     name, before = receipt.shard, [job.ref["id"] for job in there]
     sent = starter.clock.patiently(lambda: _send(starter, starter.ledger.receipts[name], before))
-    return look(starter, sent) if sent.ref else recover(starter, sent)
+    return first_look(starter, sent) if sent.ref else recover(starter, sent)
 
 
 def _staged(starter: Starter, receipt: Receipt) -> Receipt:
@@ -61,9 +60,9 @@ def _stranger(starter: Starter, receipt: Receipt, strangers: list[Found]) -> Fou
 
 def _send(starter: Starter, receipt: Receipt, known: list[str]) -> Receipt:
     """The one request that may pay. Comes back without a ref when its answer was lost."""
-    save, now = starter.ledger.save, starter.clock.now()
-    before = receipt.lost  # until there is an answer, this start counts as lost, whatever kills us
-    receipt = save(receipt, state="starting", known=known, intent=now, lost=before + 1)
+    save, before = starter.ledger.save, receipt.lost  # without an answer it counts as lost, whatever kills us
+    intent = {"known": known, "intent": starter.clock.now(), "account": account(starter)}
+    receipt = save(receipt, state="starting", **intent, lost=before + 1)
     try:
         ref = starter.provider.start(starter.ledger.shard(receipt), receipt.handle)
     except Busy:
@@ -76,7 +75,18 @@ def _send(starter: Starter, receipt: Receipt, known: list[str]) -> Receipt:
     except Ambiguous as lost:
         starter.say(f"{receipt.shard}: the answer to its start was lost ({lost}); looking for the job")
         return save(receipt, doubtful=True)
-    return save(receipt, state="running", ref=ref, lost=before)
+    return _written(starter, receipt, ref, before)
+
+
+def _written(starter: Starter, receipt: Receipt, ref: dict[str, Any], lost: int) -> Receipt:
+    """The receipt with its job. If no disk takes it, the job's id is at least said."""
+    try:
+        return starter.ledger.save(receipt, state="running", ref=ref, lost=lost)
+    except OSError:
+        starter.say(
+            f"{receipt.shard}: job {ref['id']} runs and is paid, but its receipt cannot be written: keep this id"
+        )
+        raise
 
 
 def _unknown(receipt: Receipt, jobs: list[Found]) -> str:

@@ -14,6 +14,7 @@ from pipeline.base.workspace import Workspace
 from pipeline.errors import Busy, IncompleteError, UnfinishedError
 from pipeline.jobs.ledger import Ledger
 from pipeline.jobs.poll_job import visit
+from pipeline.jobs.same_account import same_account
 from pipeline.jobs.start_context import Starter
 from pipeline.jobs.usage import counted
 from pipeline.money.tariff import Tariff
@@ -35,6 +36,7 @@ class Watch:
     settle: float = 300.0
     poll: float | None = None  # seconds between rounds; None: the provider's own
     tariff: Tariff | None = None  # what the answers cost; None: as published
+    account: str = ""  # whose jobs they are, as a person says; see same_account
     said: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -77,6 +79,7 @@ class Watch:
 
     def look(self, ledger: Ledger) -> Busy | None:
         """Visit each job once: what has ended is fetched and counted. Returns the first trouble of the service."""
+        same_account(ledger, self.provider, self.account)
         trouble, starter = None, Starter(ledger, self.provider, self.clock, self.say, self.settle)
         for receipt in [receipt for receipt in ledger if receipt.ref]:
             try:

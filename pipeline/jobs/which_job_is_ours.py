@@ -2,40 +2,52 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
-from pipeline.errors import Busy, Rejected, UnfinishedError
+from pipeline.errors import Busy, Rejected, UnfinishedError, Unlisted
 from pipeline.jobs.receipt import Receipt
 from pipeline.jobs.start_context import Starter
 from pipeline.provider import Found
 
 
-def mine(starter: Starter, receipt: Receipt) -> list[Found]:
-    """Jobs of this upload that came after the intent and that the ledger does not know.
+def listed(starter: Starter, receipt: Receipt) -> list[Found]:
+    """Jobs that are, or may be, of this upload; none where the service has no list.
 
     Without an upload a provider may still find one by the shard alone.
     """
-    shard = starter.ledger.shard(receipt)
     try:
-        jobs = starter.provider.find(shard, receipt.handle or {})
+        return starter.provider.find(starter.ledger.shard(receipt), receipt.handle or {})
+    except Unlisted:
+        return []
     except KeyError:
         if receipt.handle:
             raise
         return []
+
+
+def mine(starter: Starter, receipt: Receipt, jobs: list[Found] | None = None) -> list[Found]:
+    """Those that came after the intent and that the ledger does not know; of `jobs`, or of a new look."""
     known = starter.ledger.job_ids().union(receipt.known)
-    return [job for job in jobs if job.ref["id"] not in known]
+    return [job for job in (listed(starter, receipt) if jobs is None else jobs) if job.ref["id"] not in known]
 
 
-def certain(starter: Starter, receipt: Receipt, jobs: list[Found]) -> list[Found]:
-    """Those that are surely of this start. Where the service cannot tell, a person must."""
+def taken(starter: Starter, receipt: Receipt, jobs: list[Found]) -> Receipt | None:
+    """The receipt with the job that is its own; None if none surely is.
+
+    Raises UnfinishedError where a job's answers will tell.
+    """
     exact = [job for job in jobs if job.exact]
-    if exact or (starter.adopt and len(jobs) == 1):
-        return exact or jobs
-    raise UnfinishedError(
-        f"{receipt.shard}: the answer to its start was lost, and the service cannot tell whether this is its "
-        f"job: {names(jobs)}. It is told by its answers: run `make submit` again when it has ended. "
-        "If you know that it is the one, ADOPT=1 takes it now"
-    )
+    if exact or (starter.adopt and len(jobs) == 1 and jobs[0].state):
+        return keep(starter, receipt, exact or jobs)
+    if jobs and not starter.provider.tag and receipt.shard not in starter.again:
+        raise UnfinishedError(
+            f"{receipt.shard}: the answer to its start was lost, and the service cannot tell whether this is its "
+            f"job: {names(jobs)}. It is told by its answers: run `make submit` again when it has ended. "
+            "If you know that it is the one, ADOPT=1 takes it now; if you know that it is not, "
+            f"AGAIN={receipt.shard} pays for another start"
+        )
+    return None
 
 
 def keep(starter: Starter, receipt: Receipt, jobs: list[Found]) -> Receipt:
@@ -54,7 +66,14 @@ def keep(starter: Starter, receipt: Receipt, jobs: list[Found]) -> Receipt:
 def adopt(starter: Starter, receipt: Receipt, job: Found) -> Receipt:
     """Take the job over as the one of this shard."""
     starter.say(f"{receipt.shard}: took over job {job.ref['id']} ({job.state}); it is not started again")
-    return starter.ledger.save(receipt, state="running", ref=dict(job.ref), ended=None, done=None, error=None)
+    news = {"state": "running", "ref": dict(job.ref), "account": account(starter)}
+    return starter.ledger.save(receipt, **news, ended=None, done=None, error=None)
+
+
+def account(starter: Starter) -> dict[str, str] | None:
+    """The account that is asked now, as a receipt has it."""
+    now = starter.provider.account()
+    return asdict(now) if now else None
 
 
 def best(jobs: list[Found]) -> Found:
@@ -64,7 +83,8 @@ def best(jobs: list[Found]) -> Found:
 
 
 def names(jobs: list[Found]) -> str:
-    return ", ".join(f"{job.ref['id']} ({' '.join(filter(None, [job.state, job.created]))})" for job in jobs)
+    """`batch-7 (running 2026-01-01), …`."""
+    return ", ".join(f"{job.ref['id']} ({' '.join(filter(None, [job.state or '?', job.created]))})" for job in jobs)
 
 
 def _cancel(starter: Starter, receipt: Receipt, job: Found) -> None:

@@ -28,7 +28,7 @@ def approve(
     Raises SpendError.
     """
     ledger = starter.ledger
-    able = [receipt for receipt in kept + planned if asked.replace or not receipt.doubted]
+    able = [receipt for receipt in kept + planned if receipt.shard in starter.again or not receipt.doubted]
     if not able:
         return
     later = ahead(ledger.ws, starter.provider, tariff, ledger, sampled)

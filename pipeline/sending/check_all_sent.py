@@ -7,7 +7,7 @@ import orjson
 from pipeline.base.workspace import Workspace
 from pipeline.errors import IncompleteError, SpendError
 from pipeline.jobs.ledger import Ledger
-from pipeline.jobs.lost_start import LOOK, doubt
+from pipeline.jobs.lost_start import doubt, way_on
 from pipeline.sending.pending import NAMED, Pending
 
 
@@ -19,7 +19,7 @@ def check_all_sent(ledger: Ledger, found: Pending, partial: bool) -> None:
     if any(receipt.state == "starting" for receipt in ledger):
         raise IncompleteError("a submit was interrupted; run `make submit` to finish it")
     for receipt in [receipt for receipt in ledger if receipt.unstarted and receipt.lost and not partial]:
-        raise IncompleteError(f"{receipt.shard}: {doubt(receipt)}. {LOOK}; PARTIAL=1 collects the others")
+        raise IncompleteError(f"{doubt(receipt)}. {way_on(receipt)}; PARTIAL=1 collects the others")
     missing = len(found.places.keys() - found.combining)
     if missing <= _unsent(ledger.ws) or (partial and any(receipt.ref for receipt in ledger)):
         return

@@ -128,7 +128,7 @@ def _next(plan: Plan, pending: int, over: bool) -> str:
     }
     goal = " ".join(["make submit", *(word for word, said in words.items() if said)])
     if plan.begun:
-        again = "; it starts it again only with REPLACE=1" if plan.begun[0].doubted else " first"
+        again = f"; it starts it again only with AGAIN={plan.begun[0].shard}" if plan.begun[0].doubted else " first"
         return f"`{goal}` looks for the job of {plan.begun[0].shard}{again}"
     if plan.replace:
         return f"`{goal}` refuses: put the text, prompt and model back, choose a new RUN, or REPLACE=1"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pipeline.jobs.lost_start import recover, take
+from pipeline.jobs.lost_start import recover
 from pipeline.jobs.receipt import Receipt
 from pipeline.jobs.shards import orphans
 from pipeline.jobs.start_context import Starter
+from pipeline.jobs.which_job_is_ours import mine, taken
 from pipeline.sending.check_all_sent import check_unchanged
 from pipeline.sending.count_tokens import described
 from pipeline.sending.cut_shards import cut
@@ -27,7 +28,8 @@ def finish_earlier(starter: Starter) -> None:
     for receipt in starting:
         recover(starter, receipt)
     for receipt in lost:
-        take(starter, receipt)
+        if jobs := starter.clock.patiently(lambda receipt=receipt: mine(starter, receipt)):
+            taken(starter, receipt, jobs)
     for receipt in [receipt for receipt in ledger if receipt.unstarted and not receipt.tokens]:
         described(ledger, provider, receipt)
 
@@ -45,6 +47,6 @@ def prepared(starter: Starter, asked: Asked) -> tuple[Pending, list[Receipt], li
         check_unchanged(found, asked.retry)
     if found.places:
         provider.preflight(found.model)
-    drop(ledger, kept, asked.replace)
+    drop(ledger, kept, starter.again)
     planned = cut(ledger, provider, found, there, asked.bounds)
-    return found, kept, [doubted(ledger, receipt, of) for receipt in planned]
+    return found, kept, [doubted(ledger, receipt, of, starter.again) for receipt in planned]

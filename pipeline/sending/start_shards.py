@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipeline.base.humanize import many
 from pipeline.errors import DoubtError
-from pipeline.jobs.lost_start import gives_up, most_lost
+from pipeline.jobs.lost_start import look_again
 from pipeline.jobs.receipt import Receipt
 from pipeline.jobs.start import start
 from pipeline.jobs.start_context import Starter
@@ -30,19 +30,21 @@ def start_shards(starter: Starter, waiting: list[Receipt], tariff: Tariff, bound
             doubts.append(error)
     if no_room:
         _say_waiting(starter, no_room)
+    for error in doubts[:-1]:
+        starter.say(str(error))
     if doubts:
-        raise doubts[0]
+        raise doubts[-1]
     return sent
 
 
 def _start(starter: Starter, receipt: Receipt, tariff: Tariff, bounds: Bounds) -> int:
     """Requests that were sent; 0 if a job was taken over. Money is asked for before each start of the shard."""
-    most = most_lost(starter, receipt)
     while not receipt.ref:
-        if receipt.lost >= most:
-            raise gives_up(receipt)
+        if receipt.lost and (receipt := look_again(starter, receipt)).ref:
+            break
         afford(starter.ledger, [receipt], tariff, bounds)
         receipt = start(starter, receipt)
+        starter.again.discard(receipt.shard)  # a word is for one start
     starter.say(f"{receipt.shard}: {many(receipt.requests, 'request')}, job {receipt.ref['id']}")
     return receipt.requests if receipt.intent else 0  # a job that was taken over had no intent
 

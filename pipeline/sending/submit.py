@@ -12,6 +12,7 @@ from pipeline.base.atomic_files import write_json
 from pipeline.base.clock import Clock
 from pipeline.base.workspace import Workspace
 from pipeline.jobs.ledger import Ledger
+from pipeline.jobs.same_account import same_account
 from pipeline.jobs.start_context import Starter
 from pipeline.jobs.wait import Watch
 from pipeline.money.tariff import Tariff
@@ -24,6 +25,7 @@ from pipeline.sending.pending import Pending
 from pipeline.sending.prepare_shards import finish_earlier, prepared
 from pipeline.sending.start_shards import start_shards
 from pipeline.sending.submit_options import NOTHING, Asked
+from pipeline.sending.unstarted_shards import in_doubt
 
 
 def submit(
@@ -48,7 +50,9 @@ def submit(
     clock, tariff, ledger = clock or Clock(), tariff or Tariff(provider), Ledger(ws)
     if not new_jobs:
         return _check(ledger, provider, asked)
-    starter = Starter(ledger, provider, clock, say, settle, asked.adopt, asked.replace)
+    again = in_doubt(ledger, asked.again)
+    same_account(ledger, provider, asked.account, pays=True)
+    starter = Starter(ledger, provider, clock, say, settle, asked.adopt, asked.replace, again, asked.repeat)
     finish_earlier(starter)
     found, kept, planned = prepared(starter, asked)
     if (kept or planned) and any(receipt.ref for receipt in ledger):

@@ -42,6 +42,9 @@ class Asked:
     until: int | None = None
     confirm: float | None = None  # US dollars; more than that wants a word. None: nobody is asked
     yes: bool = False
+    again: str = ""
+    repeat: bool = True  # a start that was lost, on proof
+    account: str = ""
 
 
 NOTHING = Asked()

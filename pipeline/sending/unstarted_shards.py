@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
-from pipeline.errors import DoubtError
+from pipeline.errors import DoubtError, InputError, clean
 from pipeline.jobs.ledger import Ledger
-from pipeline.jobs.lost_start import LOOK, doubt
+from pipeline.jobs.lost_start import doubt, way_on
 from pipeline.jobs.receipt import Receipt
 from pipeline.sending.pending import Pending
 from pipeline.sending.same_question import Key
@@ -38,19 +38,37 @@ def held(ledger: Ledger, receipts: Iterable[Receipt], of: Key) -> set[bytes]:
     return {of(line, receipt.model) for receipt in receipts for line in ledger.lines(receipt)}
 
 
-def drop(ledger: Ledger, kept: list[Receipt], replace: bool) -> None:
+def drop(ledger: Ledger, kept: list[Receipt], again: Container[str]) -> None:
     """Unstarted shards that hold something no longer wanted. Raises DoubtError if one of them may be paid."""
     unwanted = [receipt for receipt in ledger if receipt.unstarted and receipt not in kept]
     for receipt in unwanted:
-        if receipt.lost and not replace:
-            raise DoubtError(f"{receipt.shard}: {doubt(receipt)}, and the batch has changed. {LOOK}")
+        if receipt.lost and receipt.shard not in again:
+            raise DoubtError(f"{doubt(receipt)}, and the batch has changed. {way_on(receipt)}")
     for receipt in unwanted:
         ledger.save(receipt, state="cancelled")
 
 
-def doubted(ledger: Ledger, receipt: Receipt, of: Key) -> Receipt:
-    """A new shard with the lost starts of those that were dropped and held some of the same: they may be paid."""
+def doubted(ledger: Ledger, receipt: Receipt, of: Key, again: set[str]) -> Receipt:
+    """A new shard with the lost starts of those that were dropped and held some of the same: they may be paid.
+
+    A person's word to start those `again` is for the new one too.
+    """
     ghosts = [one for one in ledger.receipts.values() if one.dropped and one.lost]
     mine = held(ledger, [receipt], of) if ghosts else set()
-    lost = max((ghost.lost for ghost in ghosts if mine & held(ledger, [ghost], of)), default=0)
-    return ledger.save(receipt, lost=lost, doubtful=True) if lost else receipt
+    before = [ghost for ghost in ghosts if mine & held(ledger, [ghost], of)]
+    if not before:
+        return receipt
+    if again.issuperset(ghost.shard for ghost in before):
+        again.add(receipt.shard)
+    return ledger.save(receipt, lost=max(ghost.lost for ghost in before), doubtful=True)
+
+
+def in_doubt(ledger: Ledger, said: str) -> set[str]:
+    """The shards that AGAIN names, by name or number. Raises InputError for one that is in no doubt."""
+    doubts = {receipt.shard for receipt in ledger if receipt.lost and not receipt.ref}
+    named = said.replace(",", " ").split()
+    found = {name: [shard for shard in doubts if name in (shard, shard.partition("-")[0])] for name in named}
+    if wrong := [name for name, shards in found.items() if not shards]:
+        there = ", ".join(sorted(doubts)) or "none"
+        raise InputError(f"AGAIN={clean(wrong[0], 40)}: no start of such a shard is in doubt; in doubt: {there}")
+    return {shard for shards in found.values() for shard in shards}

@@ -33,8 +33,7 @@ def sendall(
                     ws, watch.provider, asked, new_jobs=new_jobs, tariff=watch.tariff, settle=watch.settle,
                     clock=watch.clock, say=watch.say, ask=ask,
                 )  # fmt: skip
-                asked = replace(asked, yes=True)
-            quiet = 0
+            asked, quiet = replace(asked, yes=True, again="", repeat=False), 0
             if wait and done["waiting"]:
                 watch.until_one_ends()
             elif not (wait and _next_round(watch)):
@@ -42,6 +41,7 @@ def sendall(
         except (Busy, UnfinishedError) as error:
             if not wait or isinstance(error, DoubtError):
                 raise
+            asked = replace(asked, again="", repeat=False)  # what waits does not pay again by itself
             watch.once(str(error))
             quiet += 1
             watch.pause(quiet)

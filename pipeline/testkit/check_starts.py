@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.errors import PipelineError, Rejected
+from pipeline.errors import DoubtError, PipelineError, Rejected
 from pipeline.jobs.ledger import Ledger
 from pipeline.testkit.run import IDS, Run
 
@@ -25,6 +25,23 @@ class StartChecks:
         assert service.starts() == (1 if kind in LOST else 2)
         assert run.collect() == dict.fromkeys(IDS, "ok")
         assert len(service.invoice) == 1
+
+    @pytest.mark.parametrize("kind", NEVER)
+    def test_a_lost_start_is_repeated_once_by_a_list_that_shows_jobs_and_else_by_a_person(self, kind, run, service):
+        """The list shows jobs once it has shown one that was started well, for the same account."""
+        run.make(*IDS)
+        service.fault("start", *[kind] * (2 if run.provider.lists_all else 1))
+        sent = 2 if run.provider.lists_all else 1
+        for _ in range(2):
+            with pytest.raises(DoubtError, match=rf"up to {sent} jobs? .* may be paid.*AGAIN=0001-"):
+                run.send()
+            assert service.starts() == sent
+        run.send(again="0001")
+        assert (service.starts(), len(service.invoice)) == (sent + 1, 1)
+        run.make(*IDS, "another")
+        service.fault("start", kind)
+        run.send()
+        assert (service.starts(), len(service.invoice)) == (sent + 3, 2)
 
     @pytest.mark.parametrize("kind", REFUSED)
     def test_a_refusal_is_told_and_sent_again_only_by_hand(self, kind, run, service):

@@ -10,7 +10,7 @@ import orjson
 from pipeline.base.workspace import Workspace
 from pipeline.batch.build_requests import batch
 from pipeline.batch.prompt import Prompt
-from pipeline.errors import UnfinishedError
+from pipeline.errors import DoubtError, UnfinishedError
 from pipeline.jobs.keep_as_sent import Kept
 from pipeline.jobs.ledger import Ledger
 from pipeline.jobs.wait import Watch
@@ -47,20 +47,26 @@ class Run:
         before = Kept(Ledger(self.ws))
         batch(self.ws, self.service.provider(), [self._prompt(**prompt)], before, say=self.said.append)
 
-    def send(self, provider: Any = None, **how: bool) -> None:
+    def send(self, provider: Any = None, **how: Any) -> None:
         submit(
             self.ws, provider or self.service.provider(), clock=self.time.clock, say=self.said.append, **asking(how)
         )
 
     def settle(self) -> None:
-        """Submit until it is done. A service that cannot tell whose a job is tells when it has ended."""
+        """Submit until it is done. A service that cannot tell whose a job is tells when it has ended.
+
+        A start that was lost is sent again by the word of a person, who knows that this service lists its jobs.
+        """
+        again = ""
         for _ in range(3):
             try:
-                return self.send()
+                return self.send(again=again)
+            except DoubtError:
+                again = " ".join(receipt.shard for receipt in Ledger(self.ws) if receipt.lost)
             except UnfinishedError as error:
                 assert not self.provider.tag, error
                 self.service.advance()
-        return self.send()
+        return self.send(again=again)
 
     def collect(self, provider: Any = None) -> dict[str, str]:
         """The outcome of each id."""

@@ -19,14 +19,14 @@ import orjson
 
 from pipeline.errors import Ambiguous, Busy, Rejected, clean
 from pipeline.hookspecs import hookimpl
-from pipeline.provider import Download, Found, Limits, Provider, Result, Shard, Status
+from pipeline.provider import Account, Download, Found, Limits, Provider, Result, Shard, Status
 from providers.anthropic import start_body
 from providers.anthropic.job import BATCHES, ref_of, time_of, total_of
 from providers.anthropic.tell_jobs_apart import told
 from providers.wire import anthropic_messages
 from providers.wire.check_answer import record
 from providers.wire.http_client import AT_ONCE, Http, Missing
-from providers.wire.key_and_address import address, key
+from providers.wire.key_and_address import account, address, key
 from providers.wire.lenient_json import as_dict
 
 KEY, BASE_URL = "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"
@@ -57,6 +57,10 @@ class Anthropic(Provider):
     def preflight(self, model: str) -> None:
         self._http  # noqa: B018 (says what is missing)
 
+    def account(self) -> Account:
+        http = self._http
+        return account(http.base, http.secret)
+
     def stage(self, shard: Shard) -> dict[str, Any]:
         """Nothing to upload; by the service's own clock, its job will be younger than this."""
         answer = self._http.send("list", "GET", BATCHES, params={"limit": 1})
@@ -67,8 +71,7 @@ class Anthropic(Provider):
 
     def find(self, shard: Shard, handle: Mapping[str, Any]) -> list[Found]:
         since = datetime.fromisoformat(handle["since"]) - MARGIN
-        young = [job for job in self._jobs(since) if time_of(job) >= since and total_of(job) == shard.requests]
-        return [found for job in young if (found := told(self._http, job, shard))]
+        return [found for job in self._jobs(since) if (found := told(self._http, job, shard, since))]
 
     def start(self, shard: Shard, handle: Mapping[str, Any]) -> dict[str, Any]:
         headers = {"Content-Type": "application/json", "Content-Length": str(start_body.length(shard))}
@@ -120,18 +123,20 @@ class Anthropic(Provider):
         base = address(BASE_URL, url).removesuffix("/v1")
         return Http(base, {"Authorization": f"Bearer {secret}", "anthropic-version": VERSION}, secret)
 
-    def _jobs(self, since: datetime) -> Iterator[dict]:
-        """The jobs of the account, the newest first, page by page until a page is older than that."""
+    def _jobs(self, since: datetime) -> Iterator[Any]:
+        """The entries of the list of jobs, the newest first, page by page until a page is older than that."""
         query: dict[str, Any] = {"limit": 100}
         for _ in range(MOST_PAGES):
-            answer = record(self._http.ask("list", "GET", BATCHES, params=query), "list")
+            answer = record(self._http.list(BATCHES, params=query), "list")
             jobs = answer.get("data")
-            if not isinstance(jobs, list) or not all(isinstance(job, dict) for job in jobs):
+            if not isinstance(jobs, list):
                 raise Busy("the list of jobs is no list")
             yield from jobs
-            if not answer.get("has_more") or not jobs or all(time_of(job) < since for job in jobs):
+            readable = [job for job in jobs if isinstance(job, dict) and job.get("id")]
+            times = [time_of(job) for job in readable]
+            if not answer.get("has_more") or not readable or all(time and time < since for time in times):
                 return
-            query["after_id"] = jobs[-1].get("id")
+            query["after_id"] = readable[-1]["id"]
         raise Busy(f"list: more than {MOST_PAGES} pages of jobs")
 
     def _job(self, ref: Mapping[str, Any]) -> dict:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any
 
-from pipeline.errors import Busy, clean
+from pipeline.errors import clean
 from providers.wire.check_answer import identifier, record
 from providers.wire.lenient_json import as_dict
 
@@ -18,12 +18,14 @@ def total_of(job: dict) -> int:
     return sum(count for count in as_dict(job.get("request_counts")).values() if isinstance(count, int))
 
 
-def time_of(job: dict) -> datetime:
+def time_of(job: dict) -> datetime | None:
+    """When it was made; None if it does not say."""
     try:
         whole = re.sub(r"\.\d+", "", str(job.get("created_at")))  # Python 3.10 takes few lengths
-        return datetime.fromisoformat(whole.replace("Z", "+00:00"))
+        time = datetime.fromisoformat(whole.replace("Z", "+00:00"))
     except ValueError:
-        raise Busy("list: a job has no time") from None
+        return None
+    return time if time.tzinfo else time.replace(tzinfo=timezone.utc)
 
 
 def ref_of(job: Any) -> dict[str, Any]:

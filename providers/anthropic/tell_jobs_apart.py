@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from itertools import chain
 from typing import Any
 
 import orjson
 
-from pipeline.errors import clean
+from pipeline.errors import Busy, clean
 from pipeline.provider import Found, Shard
-from providers.anthropic.job import BATCHES, ref_of
+from providers.anthropic.job import BATCHES, ref_of, time_of, total_of
 from providers.wire import openai_chat
+from providers.wire.check_answer import unreadable
 from providers.wire.http_client import Http, Missing
 
 
-def told(http: Http, job: dict, shard: Shard) -> Found | None:
-    """The job if it may be this shard's: certainly, by its ids, once it has ended."""
+def told(http: Http, job: Any, shard: Shard, since: datetime) -> Found | None:
+    """The entry of a list if it may be this shard's job: certainly, by its ids, once it has ended.
+
+    It is not if it is older than `since`, or has another number of requests.
+    """
+    try:
+        ref_of(job)
+    except Busy:
+        return unreadable(job)
+    time, total = time_of(job), total_of(job)
+    if (time and time < since) or (total and total != shard.requests):
+        return None
     created = clean(job.get("created_at") or "", 40)
     if job.get("processing_status") != "ended":
         return Found(ref_of(job), "running", created, exact=False)

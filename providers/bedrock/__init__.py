@@ -9,6 +9,7 @@ that it names, in objects that end in `.jsonl.out`.
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import closing
@@ -19,7 +20,7 @@ import orjson
 
 from pipeline.errors import Busy, Rejected, clean
 from pipeline.hookspecs import hookimpl
-from pipeline.provider import Download, Found, Limits, Provider, Shard, Status
+from pipeline.provider import Account, Download, Found, Limits, Provider, Shard, Status
 from providers.bedrock.bucket_and_role import BUCKET, ROLE, place, role
 from providers.bedrock.job import STATES, created_of, name_of, ref_of, state_of
 from providers.wire import bedrock_converse
@@ -38,6 +39,7 @@ class Bedrock(Provider):
     variables = (BUCKET, ROLE, "AWS_REGION")
     discount = "50 % less"
     tag = "clientRequestToken"
+    lists_all = True  # and a start that is repeated is, by its token, the same job
     id_field = "recordId"
 
     def limits(self, model: str) -> Limits:
@@ -53,6 +55,12 @@ class Bedrock(Provider):
 
     def custom_id(self, line: bytes) -> str:
         return bedrock_converse.custom_id(super().custom_id(line)) or ""
+
+    def account(self) -> Account | None:
+        """The region, and the account that the role is of; no key is looked at, as many are for an hour only."""
+        parts = os.environ.get(ROLE, "").split(":")
+        region = os.environ.get("AWS_REGION", "")
+        return Account(f"bedrock {region}".strip(), parts[4]) if len(parts) > 5 else None
 
     def preflight(self, model: str) -> None:
         place()

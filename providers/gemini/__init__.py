@@ -18,16 +18,14 @@ import orjson
 
 from pipeline.errors import Ambiguous, Busy, Rejected, clean
 from pipeline.hookspecs import hookimpl
-from pipeline.provider import Download, Found, Limits, Provider, Shard, Status
+from pipeline.provider import Account, Download, Found, Limits, Provider, Shard, Status
 from providers.gemini.address import API, BASE_URL, base_url
-from providers.gemini.job import STATES, done_of, part, ref_of, state_of, word_of
-from providers.gemini.job import created_of as _created
-from providers.gemini.job import short as _short
+from providers.gemini.job import STATES, done_of, part, ref_of, short, state_of, told, word_of
 from providers.gemini.upload import uploaded
 from providers.wire import gemini_contents
 from providers.wire.check_answer import identifier, record
 from providers.wire.http_client import AT_ONCE, Http, Missing
-from providers.wire.key_and_address import key
+from providers.wire.key_and_address import account, key
 
 KEY = "GEMINI_API_KEY"
 MOST_PAGES = 1000  # of 100 jobs
@@ -55,6 +53,10 @@ class Gemini(Provider):
     def preflight(self, model: str) -> None:
         self._http  # noqa: B018 (says what is missing)
 
+    def account(self) -> Account:
+        http = self._http
+        return account(http.base, http.secret)
+
     def stage(self, shard: Shard) -> dict[str, Any]:
         file = uploaded(self._http, shard)
         stored = gemini_contents.count(file.get("sizeBytes"))
@@ -63,8 +65,7 @@ class Gemini(Provider):
         return {"file": identifier(file.get("name"), "upload")}
 
     def find(self, shard: Shard, handle: Mapping[str, Any]) -> list[Found]:
-        mine = [job for job in self._jobs() if part(job, "metadata").get("displayName") == shard.sha256]
-        return [Found(ref_of(job), state_of(job), _created(job)) for job in mine]
+        return [found for job in self._jobs() if (found := told(job, shard))]
 
     def start(self, shard: Shard, handle: Mapping[str, Any]) -> dict[str, Any]:
         batch = {"displayName": shard.sha256, "inputConfig": {"fileName": handle["file"]}}
@@ -83,7 +84,7 @@ class Gemini(Provider):
             raw=raw,
             done=done_of(job),
             error=clean(why) if why else None,
-            warning=None if _short(job) in STATES else f"unknown status {raw!r}; taken as still running",
+            warning=None if short(job) in STATES else f"unknown status {raw!r}; taken as still running",
         )
 
     def fetch(self, ref: Mapping[str, Any]) -> Iterator[Download]:
@@ -110,13 +111,13 @@ class Gemini(Provider):
         secret = key(KEY)
         return Http(base_url(), {"x-goog-api-key": secret}, secret)
 
-    def _jobs(self) -> Iterator[dict]:
-        """All jobs of the project, page by page."""
+    def _jobs(self) -> Iterator[Any]:
+        """All entries of the list of the project's jobs, page by page."""
         query: dict[str, Any] = {"pageSize": 100}
         for _ in range(MOST_PAGES):
-            answer = record(self._http.ask("list", "GET", f"{API}/batches", params=query), "list")
+            answer = record(self._http.list(f"{API}/batches", params=query), "list")
             jobs = answer.get("operations") or []
-            if not isinstance(jobs, list) or not all(isinstance(job, dict) for job in jobs):
+            if not isinstance(jobs, list):
                 raise Busy("the list of jobs is no list")
             yield from jobs
             if not (token := answer.get("nextPageToken")):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.errors import clean
+from pipeline.errors import Busy, clean
+from pipeline.provider import Found, Shard
 from providers.wire import gemini_contents
-from providers.wire.check_answer import identifier
+from providers.wire.check_answer import identifier, record, unreadable
 
 STATES = {  # after JOB_STATE_, BATCH_STATE_
     **dict.fromkeys(("QUEUED", "PENDING", "RUNNING", "CANCELLING", "PAUSED", "UPDATING"), "running"),
@@ -25,6 +26,16 @@ def part(value: dict, name: str) -> dict:
 
 def ref_of(job: dict) -> dict[str, Any]:
     return {"id": identifier(job.get("name"), "start"), "created": created_of(job)}
+
+
+def told(job: Any, shard: Shard) -> Found | None:
+    """The entry of a list if it may be the shard's job: not certainly where it has no display name."""
+    try:
+        ref = ref_of(record(job, "list"))
+    except Busy:
+        return unreadable(job)
+    name = part(job, "metadata").get("displayName")
+    return None if name and name != shard.sha256 else Found(ref, state_of(job), created_of(job), exact=bool(name))
 
 
 def word_of(job: dict) -> str:

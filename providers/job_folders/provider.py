@@ -21,7 +21,7 @@ class FolderProvider(Provider):
     A subclass brings the process: `go_on` is called by `start`, and by `poll` whenever none is at work.
     """
 
-    tag = "folder"
+    tag, lists_all = "folder", True
 
     @abstractmethod
     def go_on(self, job: Job) -> None:

@@ -15,7 +15,7 @@ import orjson
 
 from pipeline.errors import Ambiguous, Busy, Rejected, clean
 from pipeline.hookspecs import hookimpl
-from pipeline.provider import Download, Found, Limits, Provider, Shard, Status
+from pipeline.provider import Account, Download, Found, Limits, Provider, Shard, Status
 from providers.openai_compatible import services
 from providers.openai_compatible.create_body import filled_in
 from providers.openai_compatible.files import download, uploaded
@@ -23,23 +23,22 @@ from providers.openai_compatible.job import (
     RUNNING,
     STATES,
     TAG,
-    created_of,
     done_of,
-    is_of,
     ref_of,
     state_of,
+    told,
     unwrapped,
     why_of,
     word_of,
 )
-from providers.openai_compatible.job_list import goes_on, listed
+from providers.openai_compatible.job_list import goes_on, id_of, listed
 from providers.openai_compatible.key_and_address import key_name, url
 from providers.openai_compatible.request_fields import fields
 from providers.openai_compatible.services import Service
 from providers.wire import openai_chat
 from providers.wire.check_answer import identifier
 from providers.wire.http_client import AT_ONCE, Http, Missing
-from providers.wire.key_and_address import key
+from providers.wire.key_and_address import account, key
 
 MOST_PAGES = 1000  # of 100 jobs
 
@@ -50,7 +49,7 @@ class OpenAICompatible(Provider):
     def __init__(self, service: Service) -> None:
         self.service = service
         self.name, self.about, self.discount = service.name, service.about, service.discount
-        self.default_model = service.model
+        self.default_model, self.lists_all = service.model, service.lists
         self.tag = "file id, hash" if service.metadata else "file id"
 
     @property
@@ -80,12 +79,16 @@ class OpenAICompatible(Provider):
     def preflight(self, model: str) -> None:
         self._http  # noqa: B018 (says what is missing)
 
+    def account(self) -> Account:
+        http = self._http
+        return account(http.base, http.secret)
+
     def stage(self, shard: Shard) -> dict[str, Any]:
         return {"file_id": uploaded(self._http, self.service, shard)}
 
     def find(self, shard: Shard, handle: Mapping[str, Any]) -> list[Found]:
-        mine = [job for job in self._jobs() if is_of(self.service, job, shard, handle)]
-        return [Found(ref_of(job, shard), state_of(job), created_of(job)) for job in mine]
+        told_of = (told(self.service, job, shard, handle) for job in self._jobs())
+        return [found for found in told_of if found]
 
     def start(self, shard: Shard, handle: Mapping[str, Any]) -> dict[str, Any]:
         row = self.service
@@ -138,8 +141,8 @@ class OpenAICompatible(Provider):
     def _url(self, keyed: bool) -> str:
         return url(self.service, keyed)
 
-    def _jobs(self) -> Iterator[dict]:
-        """All jobs of the account, page by page; a page that brings nothing new was the last."""
+    def _jobs(self) -> Iterator[Any]:
+        """All entries of the list of jobs, page by page; a page that brings nothing new was the last."""
         seen: set[str] = set()
         query: dict[str, Any] = {}
         for page in range(MOST_PAGES):
@@ -147,13 +150,14 @@ class OpenAICompatible(Provider):
                 query = {"page": page, "page_size": 100}
             elif self.service.pages:
                 query = {**query, "limit": 100}
-            answer = self._http.ask("list", "GET", self.service.batches, params=query)
-            new = [job for job in listed(answer) if job.get("id") not in seen]
-            yield from new
-            seen.update(str(job.get("id")) for job in new)
+            answer = self._http.list(self.service.batches, params=query)
+            entries = listed(answer)
+            yield from (job for job in entries if id_of(job) not in seen)
+            new = [name for job in entries if (name := id_of(job)) and name not in seen]
             if not new or not goes_on(answer, self.service.pages):
                 return
-            query = {"after": new[-1].get("id")}
+            seen.update(new)
+            query = {"after": new[-1]}
         raise Busy(f"list: more than {MOST_PAGES} pages of jobs")
 
     def _job(self, ref: Mapping[str, Any]) -> dict:

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from functools import reduce
 from typing import Any
 
-from pipeline.errors import clean
-from pipeline.provider import Shard
+from pipeline.errors import Busy, clean
+from pipeline.provider import Found, Shard
 from providers.openai_compatible.services import Service
-from providers.wire.check_answer import identifier, record
+from providers.wire.check_answer import identifier, record, unreadable
 
 TAG = "transcript_batch"  # of a job's metadata
 STATES = {
@@ -30,10 +30,17 @@ def unwrapped(value: Any, what: str) -> dict:
     return record(wrapped if isinstance(wrapped, dict) else value, what)
 
 
-def is_of(service: Service, job: dict, shard: Shard, handle: Mapping[str, Any]) -> bool:
+def told(service: Service, job: Any, shard: Shard, handle: Mapping[str, Any]) -> Found | None:
+    """The entry of a list if it may be the shard's job: not certainly where it says neither its file nor a tag."""
+    try:
+        ref = ref_of(record(job, "list"), shard)
+    except Busy:
+        return unreadable(job)
     files, metadata = job.get(service.input), job.get("metadata")
     tag = metadata.get(TAG) if isinstance(metadata, dict) else None
-    return handle["file_id"] in (files if isinstance(files, list) else [files]) or tag == shard.sha256
+    names = [name for name in (files if isinstance(files, list) else [files]) if isinstance(name, str) and name]
+    ours, says = handle["file_id"] in names or tag == shard.sha256, bool(names or tag)
+    return None if says and not ours else Found(ref, state_of(job), created_of(job), exact=says)
 
 
 def ref_of(job: dict, shard: Shard) -> dict[str, Any]:

@@ -40,6 +40,7 @@ class Service:
     create: dict[str, Any]
     metadata: bool
     pages: str | None
+    lists: bool
     input: str
     output: str
     errors: str

@@ -15,14 +15,14 @@ import orjson
 
 from pipeline.errors import Busy, Rejected, clean
 from pipeline.hookspecs import hookimpl
-from pipeline.provider import Download, Found, Limits, Provider, Shard, Status
-from providers.together.client import BASE_URL, KEY, base_url, connected
-from providers.together.job import STATES, created_of, done_of, ref_of, state_of
-from providers.together.sdk_errors import speaking, starting
+from pipeline.provider import Account, Download, Found, Limits, Provider, Shard, Status
+from providers.together.client import ADDRESS, BASE_URL, KEY, base_url, connected
+from providers.together.job import STATES, done_of, ref_of, state_of, told
+from providers.together.sdk_errors import listing, speaking, starting
 from providers.wire import openai_chat
 from providers.wire.check_answer import identifier
 from providers.wire.http_client import AT_ONCE, CHUNK, TIMEOUT, Missing
-from providers.wire.key_and_address import key
+from providers.wire.key_and_address import account, key
 
 ENDPOINT = "/v1/chat/completions"
 
@@ -54,8 +54,10 @@ class Together(Provider):
         return openai_chat.decode(line)
 
     def preflight(self, model: str) -> None:
-        key(KEY)
-        base_url()
+        self.account()
+
+    def account(self) -> Account:
+        return account(base_url() or ADDRESS, key(KEY))
 
     def stage(self, shard: Shard) -> dict[str, Any]:
         with speaking("upload"):
@@ -66,14 +68,11 @@ class Together(Provider):
         return {"file_id": identifier(getattr(file, "id", None), "upload")}
 
     def find(self, shard: Shard, handle: Mapping[str, Any]) -> list[Found]:
-        with speaking("list"):
+        with listing():
             jobs = self._client.batches.list()
-        if jobs is None:
-            return []
-        if not isinstance(jobs, list):
+        if not isinstance(jobs, list | None):
             raise Busy("the list of jobs is not a list")
-        mine = [job for job in jobs if getattr(job, "input_file_id", None) == handle["file_id"]]
-        return [Found(ref_of(job, shard), state_of(job), created_of(job)) for job in mine]
+        return [found for job in jobs or () if (found := told(job, shard, handle["file_id"]))]
 
     def start(self, shard: Shard, handle: Mapping[str, Any]) -> dict[str, Any]:
         client = self._client  # a key that cannot be sent is refused before anything is in doubt

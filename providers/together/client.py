@@ -10,6 +10,7 @@ from providers.wire.key_and_address import address, key
 
 KEY = "TOGETHER_API_KEY"
 BASE_URL = "TOGETHER_BASE_URL"
+ADDRESS = "https://api.together.ai"  # where jobs are by default, whatever host another SDK prefers
 
 
 def connected() -> Any:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.errors import clean
-from pipeline.provider import Shard
-from providers.wire.check_answer import identifier
+from pipeline.errors import Busy, clean
+from pipeline.provider import Found, Shard
+from providers.wire.check_answer import identifier, unreadable
 
 STATES = {
     "VALIDATING": "running",
@@ -24,6 +24,16 @@ STATES = {
 
 def ref_of(job: Any, shard: Shard) -> dict[str, Any]:
     return {"id": identifier(job.id, "start"), "created": created_of(job), "requests": shard.requests}
+
+
+def told(job: Any, shard: Shard, file_id: str) -> Found | None:
+    """The job, or entry of a list, if it may be of that file: not certainly where it does not say its file."""
+    try:
+        ref, file = ref_of(job, shard), getattr(job, "input_file_id", None)
+    except (Busy, AttributeError):
+        return unreadable(job)
+    known = isinstance(file, str) and bool(file)
+    return None if known and file != file_id else Found(ref, state_of(job), created_of(job), exact=known)
 
 
 def state_of(job: Any) -> str:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from pipeline.errors import Ambiguous, Busy, PipelineError, Rejected
+from pipeline.errors import Ambiguous, Busy, PipelineError, Rejected, Unlisted
 from providers.together.client import KEY
 from providers.wire.check_answer import safe
-from providers.wire.http_client import CERTAIN, NEVER_SENT, Missing
+from providers.wire.http_client import CERTAIN, NEVER_SENT, NO_LIST, Missing
 
 
 @contextmanager
@@ -28,6 +28,20 @@ def speaking(what: str) -> Iterator[None]:
         raise
     except Exception as error:  # httpx's own, and whatever the SDK stumbles over in an odd answer
         raise Busy(_text(what, error)) from None
+
+
+@contextmanager
+def listing() -> Iterator[None]:
+    """As `speaking`, of the list of jobs. Raises Unlisted where there is none."""
+    import together
+
+    with speaking("list"):
+        try:
+            yield
+        except together.APIStatusError as error:
+            if error.status_code in NO_LIST:
+                raise Unlisted(_text("list", error)) from None
+            raise
 
 
 @contextmanager

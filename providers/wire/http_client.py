@@ -14,20 +14,22 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from pipeline.errors import Ambiguous, Busy, PipelineError, Rejected
+from pipeline.errors import Ambiguous, Busy, PipelineError, Rejected, Unlisted
 from providers.wire.check_answer import identifier, record, safe
-from providers.wire.key_and_address import LOOPBACK, address, key
+from providers.wire.key_and_address import LOOPBACK, account, address, key
 
 # A plugin takes all of these from here.
 __all__ = [
-    "AT_ONCE", "CERTAIN", "CHUNK", "LOOPBACK", "NEVER_SENT", "TIMEOUT",
-    "Http", "Missing", "address", "identifier", "key", "record", "safe",
+    "AT_ONCE", "CERTAIN", "CHUNK", "LOOPBACK", "NEVER_SENT", "NO_LIST", "TIMEOUT",
+    "Http", "Missing", "account", "address", "identifier", "key", "record", "safe",
 ]  # fmt: skip
 
 TIMEOUT = 120.0  # seconds; a start that is answered later is a start whose job must be looked for
 AT_ONCE = 600.0  # seconds; a long answer takes minutes
 CHUNK = 1 << 20  # bytes
-CERTAIN = (400, 401, 402, 403, 404, 413, 422)  # nothing was created; every other refusal of a start is in doubt
+# Nothing was created; every other refusal of a start is in doubt.
+CERTAIN = (400, 401, 402, 403, 404, 405, 410, 411, 413, 414, 415, 422, 431, 451, 501)
+NO_LIST = (404, 405, 501)  # as an answer to a list of jobs
 NEVER_SENT = ("ConnectError", "ConnectTimeout", "PoolTimeout", "LocalProtocolError", "UnsupportedProtocol")
 
 
@@ -48,6 +50,15 @@ class Http:
     def ask(self, what: str, method: str, path: str, **how: Any) -> Any:
         """The JSON that answers a call which is safe to repeat. Raises Missing, Rejected or Busy."""
         return _json(what, self.send(what, method, path, **how).content)
+
+    def list(self, path: str, **how: Any) -> Any:
+        """As `ask`, for a list of jobs. Raises Unlisted where there is none."""
+        with self._speaking("list"):
+            response = self._client.get(self.base + path, **how)
+        if response.status_code in NO_LIST:
+            raise Unlisted(self._refusal("list", response))
+        self._check("list", response)
+        return _json("list", response.content)
 
     def send(self, what: str, method: str, path: str, **how: Any) -> Any:
         """As `ask`; the response itself."""

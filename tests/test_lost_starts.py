@@ -1,0 +1,345 @@
+"""A shard is started again only on proof, or by a person's word; and a job is asked for only where it was started.
+
+The services here do what some do: they create a job and answer 500, and their list is empty, late, unreadable, or
+forgets. Whatever is typed, nobody pays for a second job unknowingly.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import re
+
+import orjson
+import pytest
+
+from pipeline.base import atomic_files
+from pipeline.base.workspace import Workspace
+from pipeline.errors import Busy, DoubtError, InputError, SpendError
+from pipeline.jobs.cancel import cancel
+from pipeline.jobs.ledger import Ledger
+from pipeline.jobs.start_context import Starter
+from pipeline.sending.submit import submit
+from pipeline.sending.until_all_sent import sendall
+from providers import together
+from tests.conftest import read_jsonl
+from tests.fakes import FakeTime, asking
+from tests.stages import Watch
+from tests.together_server import Answer, TogetherServer
+
+WS = Workspace.of("test", "together")
+
+
+@pytest.fixture
+def server(monkeypatch):
+    with TogetherServer() as running:
+        monkeypatch.setenv("TOGETHER_API_KEY", "k-secret-0123456789")
+        monkeypatch.setenv("TOGETHER_BASE_URL", running.url)
+        running.lists = running.list
+        yield running
+
+
+@pytest.fixture
+def batch(make_batch):
+    return lambda *names: make_batch(*names, workspace=WS)
+
+
+@pytest.fixture
+def said():
+    return []
+
+
+@pytest.fixture
+def send(said):
+    def run(**how):
+        wait = how.pop("wait", False)
+        watch = Watch(WS, together.Together(), FakeTime(most=300).clock, said.append)
+        return sendall(watch, asking(how)["asked"], wait=wait)
+
+    return run
+
+
+def outcomes(**how):
+    Watch(WS, together.Together(), FakeTime(most=300).clock, print, **how).results(True)
+    return {row["custom_id"]: row["outcome"] for row in read_jsonl(WS.results)}
+
+
+def told(server, **changes):
+    """The server's list, with each job changed so."""
+    rows = json.loads(json.dumps(server.lists(b"").content)) or []
+    return Answer(200, [row | changes for row in rows])
+
+
+LISTS = {
+    "empty": lambda server: Answer(200, []),
+    "null": lambda server: Answer(200, None),
+    "no list": lambda server: Answer(405, {"error": "method not allowed"}),
+    "not found": lambda server: Answer(404, {"error": "no such path"}),
+    "not implemented": lambda server: Answer(501, {"error": "no"}),
+    "without a file": lambda server: told(server, input_file_id=None),
+    "entries of null": lambda server: Answer(200, [None for _ in server.jobs]),
+    "entries without an id": lambda server: told(server, id=None, input_file_id="other"),
+    "words": lambda server: Answer(200, ["job" for _ in server.jobs]),
+}
+
+
+@pytest.mark.parametrize("kind", LISTS)
+def test_a_service_that_cannot_tell_gets_no_second_start_without_a_word(kind, server, batch, send, said):
+    """It creates each job, answers 500, and has such a list from the first day."""
+    server.list = lambda body: LISTS[kind](server)
+    server.faults["create"] = ["executed:500"] * 9
+    batch("a", "b")
+    for how in ({}, {"wait": True}, {"retry": True}, {"replace": True}, {"sample": 1}):
+        with pytest.raises(
+            DoubtError, match=r"up to 1 job of its 2 requests may be paid.*AGAIN=0001-\w{8}"
+        ) as error:
+            send(**how)
+        assert server.starts() == 1
+    assert not any("nothing is paid" in text or "nothing was" in text for text in [*said, str(error.value)])
+    with pytest.raises(DoubtError, match="up to 2 jobs"):
+        send(again="0001", wait=True)
+    assert server.starts() == 2
+
+
+@pytest.mark.parametrize("kind", LISTS)
+def test_such_a_service_is_still_of_use(kind, server, batch, send):
+    server.list = lambda body: LISTS[kind](server)
+    batch("a")
+    send()
+    batch("a", "b")
+    send()
+    assert outcomes() == {"a": "ok", "b": "ok"} and server.starts() == 2
+
+
+def test_jobs_that_may_be_ours_are_named_and_one_can_be_taken(server, batch, send):
+    server.list = lambda body: told(server, input_file_id="")
+    server.fault("create", "executed:500")
+    batch("a")
+    with pytest.raises(DoubtError, match=r"as batch-0001 \(running .*does not say whose it is"):
+        send()
+    send(adopt=True)
+    assert server.starts() == 1 and outcomes() == {"a": "ok"}
+
+
+def test_an_entry_that_cannot_be_read_is_never_taken(server, batch, send):
+    server.list = lambda body: Answer(200, [None for _ in server.jobs])
+    server.fault("create", "executed:500")
+    batch("a")
+    with pytest.raises(DoubtError, match=r"as unreadable-\w+ \(\?\)"):
+        send()
+    with pytest.raises(DoubtError):
+        send(adopt=True)
+    assert server.starts() == 1
+
+
+def test_a_list_that_is_late_proves_nothing(server, batch, send):
+    """It shows each job at the third look only: so it may show the lost one later too."""
+    server.list_lag = 3
+    batch("a")
+    send()
+    batch("a", "b")
+    server.fault("create", "executed:500")
+    server.list_lag = 99
+    with pytest.raises(DoubtError, match="does not show each job at once"):
+        send()
+    assert server.starts() == 2
+
+
+def test_a_list_that_has_lost_a_job_proves_nothing(server, batch, send):
+    batch("a")
+    send()
+    server.list = lambda body: Answer(200, [])
+    batch("a", "b")
+    server.fault("create", "executed:500")
+    with pytest.raises(DoubtError, match="the list does not show batch-0001 either"):
+        send()
+    assert server.starts() == 2
+
+
+def test_the_list_is_proved_for_the_account_and_no_other(server, batch, send, make_batch, monkeypatch):
+    other = Workspace.of("other", "together")
+    make_batch("z", workspace=other)
+    submit(other, together.Together(), clock=FakeTime().clock, say=print)
+    batch("a")
+    server.fault("create", "500")
+    send()  # of the first run's job it is known that it was shown
+    assert server.starts() == 3
+    monkeypatch.setenv("TOGETHER_API_KEY", "another")
+    third = Workspace.of("third", "together")
+    make_batch("y", workspace=third)
+    server.fault("create", "500")
+    with pytest.raises(DoubtError, match="has not shown yet"):
+        submit(third, together.Together(), clock=FakeTime().clock, say=print)
+    assert server.starts() == 4
+
+
+def test_a_command_that_waits_does_not_repeat_a_start(server, batch, send):
+    """Its list could not be read when the start was lost, and can be while it waits."""
+    batch("a")
+    send()
+    batch("a", "b")
+    server.fault("create", "500")
+    server.faults["list"] = ["", *["500"] * 8]
+    with pytest.raises(DoubtError, match="a command that waits does not pay again by itself"):
+        send(wait=True)
+    assert server.starts() == 2
+    send()
+    assert server.starts() == 3 and outcomes() == {"a": "ok", "b": "ok"}
+
+
+def test_one_shard_in_doubt_holds_back_no_other_and_each_is_named(server, batch, send, said, monkeypatch):
+    limits = together.Together.limits
+    one = lambda self, model: type(limits(self, model))(max_requests=1, poll=(0.0, 0.0))  # noqa: E731
+    monkeypatch.setattr(together.Together, "limits", one)
+    server.list = lambda body: Answer(200, [])
+    server.faults["create"] = ["executed:500", "executed:500"]
+    batch("a", "b", "c")
+    with pytest.raises(DoubtError, match="AGAIN=0002-"):
+        send()
+    assert server.starts() == 3 and any(re.search("AGAIN=0001-", text) for text in said)
+
+
+@pytest.mark.parametrize("said_again", ["0009", "0001-beef", "0002", "a b", "$x"])
+def test_again_is_for_shards_in_doubt(said_again, server, batch, send):
+    server.list = lambda body: Answer(200, [])
+    server.fault("create", "executed:500")
+    batch("a")
+    with pytest.raises(DoubtError):
+        send()
+    with pytest.raises(InputError, match=r"no start of such a shard is in doubt; in doubt: 0001-\w+"):
+        send(again=said_again)
+    assert server.starts() == 1
+
+
+@pytest.mark.parametrize("status", ["400", "404", "405", "410", "415", "451"])
+def test_a_certain_refusal_is_no_lost_start(status, server, batch, send):
+    batch("a")
+    server.fault("create", status)
+    with pytest.raises(Exception, match=f"start: .*{status}"):
+        send()
+    assert [receipt.lost for receipt in Ledger(WS)] == [0]
+    send()
+    assert outcomes() == {"a": "ok"}
+
+
+def test_a_refused_connection_is_no_lost_start(server, batch, send, monkeypatch):
+    start = together.Together.start
+
+    def at_a_closed_door(self, shard, handle):
+        self._client.base_url = "http://127.0.0.1:9"
+        return start(self, shard, handle)
+
+    batch("a")
+    monkeypatch.setattr(together.Together, "start", at_a_closed_door)
+    with pytest.raises(Busy, match="start: ConnectError"):
+        send()
+    assert [(receipt.lost, receipt.state) for receipt in Ledger(WS)] == [(0, "uploaded")]
+    assert server.starts() == 0
+
+
+def test_a_receipt_that_cannot_be_written_leaves_the_jobs_id(server, batch, send, said, monkeypatch):
+    publish = atomic_files.publish
+
+    def full(part, path):
+        if b'"state":"running"' in part.read_bytes().replace(b" ", b""):
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        publish(part, path)
+
+    batch("a")
+    with monkeypatch.context() as patch:
+        patch.setattr(atomic_files, "publish", full)
+        with pytest.raises(OSError, match="No space"):
+            send()
+    assert any("job batch-0001 runs and is paid, but its receipt cannot be written" in text for text in said)
+    send()
+    assert server.starts() == 1 and outcomes() == {"a": "ok"}
+
+
+# ---- the account ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stranger(monkeypatch):
+    with TogetherServer() as running:
+        yield running
+
+
+def every_goal(send, **how):
+    """Submit, results, cancel: each may ask for jobs."""
+    ledger = Ledger(WS)
+    watch = Watch(WS, together.Together(), FakeTime(most=300).clock, print, **how)
+    yield lambda: send(**how)
+    yield lambda: watch.results(False)
+    yield lambda: watch.results(True)
+    starter = Starter(ledger, watch.provider, watch.clock, print)
+    yield lambda: watch.look(ledger) or cancel(ledger, watch.provider, starter, print)
+
+
+@pytest.mark.parametrize("name", ["TOGETHER_API_KEY", "TOGETHER_BASE_URL"])
+def test_another_account_is_asked_for_nothing(name, server, stranger, batch, send, monkeypatch):
+    batch("a")
+    send()
+    before = len(server.requests)
+    monkeypatch.setenv(name, stranger.url if name.endswith("URL") else "another-key")
+    for goal in every_goal(send):
+        with pytest.raises(
+            InputError, match=r"started at http://127\S+ by account \w{12}, .* nothing was asked there"
+        ):
+            goal()
+    assert stranger.requests == [] and len(server.requests) == before
+
+
+def test_a_renewed_key_is_the_account_once_a_person_says_so(server, batch, send, monkeypatch):
+    batch("a")
+    send()
+    monkeypatch.setenv("TOGETHER_API_KEY", "renewed")
+    with pytest.raises(InputError, match=r"ACCOUNT=(\w{12}) says so") as error:
+        outcomes()
+    account = re.search(r"ACCOUNT=(\w+)", str(error.value))[1]
+    with pytest.raises(InputError, match="ACCOUNT=0123 is not the one of now"):
+        outcomes(account="0123")
+    assert outcomes(account=account) == {"a": "ok"}
+    assert outcomes() == {"a": "ok"}
+
+
+def test_a_run_that_is_done_asks_for_its_account_only_to_pay(server, batch, send, monkeypatch):
+    batch("a")
+    send()
+    assert outcomes() == {"a": "ok"}
+    monkeypatch.delenv("TOGETHER_API_KEY")
+    assert outcomes() == {"a": "ok"}
+    monkeypatch.setenv("TOGETHER_API_KEY", "another-key")
+    batch("a", "b")
+    with pytest.raises(InputError, match="nothing was asked there"):
+        send()
+    assert server.starts() == 1
+
+
+def test_the_account_is_written_before_the_start(server, batch, send):
+    batch("a")
+    server.fault("create", "executed:500")
+    server.faults["list"] = ["", *["500"] * 60]
+    with pytest.raises(Exception, match="not certain"):
+        send()
+    (receipt,) = Ledger(WS)
+    assert receipt.state == "starting" and receipt.account["url"] == server.url
+    whole = b"".join(
+        path.read_bytes() for path in (*WS.root.rglob("*.json"), *(WS.root.parents[1] / "..").glob("a*"))
+    )
+    assert b"k-secret" not in whole
+
+
+def test_what_was_paid_by_another_body_is_still_asked_about(server, batch, send, make_batch):
+    """AGAIN is for lost starts alone: REPLACE says the rest."""
+    server.list = lambda body: Answer(200, [])
+    server.fault("create", "executed:500")
+    batch("a")
+    with pytest.raises(DoubtError):
+        send()
+    make_batch("a", workspace=WS, system="Be short.")
+    with pytest.raises((DoubtError, SpendError)):
+        send(replace=True)
+    assert server.starts() == 1
+    send(again="0001")
+    assert server.starts() == 2 and outcomes() == {"a": "ok"}
+    assert orjson.loads(next(WS.jobs.glob("0001*")).read_bytes())["state"] == "cancelled"
