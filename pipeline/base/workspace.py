@@ -40,6 +40,7 @@ class Workspace:
     index = property(lambda self: self.root / "index.jsonl")
     round = property(lambda self: self.root / "round.jsonl")
     seal = property(lambda self: self.root / "round.json")
+    corrections = property(lambda self: self.root / "corrections.jsonl")
     submitted = property(lambda self: self.root / "submitted.json")
     results = property(lambda self: self.root / "results.jsonl")
     table = property(lambda self: self.root / "results.csv")

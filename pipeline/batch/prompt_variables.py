@@ -54,7 +54,7 @@ def prompt(
         raise InputError("the provider has no default model; name one: `make batch MODEL=…`")
     said = {name: front[name] for name in ("temperature", "top_p") if name in front}
     said |= {name: value for name, value in (sampling or {}).items() if value is not None}
-    said |= _free(front.get("extra", {}), f"{file.path}: extra") | _extra(extra)
+    said |= _free(front.get("extra", {}), f"{file.path}: extra") | extra_fields(extra)
     text, where, line = file.template, file.path or "template", file.line
     if template_path:
         text, where, line = prompt_file.read(template_path, "TEMPLATE").strip(), template_path, 1
@@ -74,7 +74,7 @@ def prompt(
     return made
 
 
-def _extra(words: str) -> dict[str, Any]:
+def extra_fields(words: str) -> dict[str, Any]:
     """EXTRA: a JSON object of further body fields, sent verbatim."""
     if not words:
         return {}

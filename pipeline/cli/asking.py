@@ -18,6 +18,8 @@ from pipeline.cli.options import ASKING
 from pipeline.jobs.ledger import Ledger
 from pipeline.jobs.model_as_sent import as_before
 
+ASKED = ("MODEL", "PROMPT", "PROMPTS")
+
 
 def asked(given: Given) -> list[Prompt]:
     """As this provider can say them, with the windows of their models; what a person should know is said."""
@@ -47,7 +49,7 @@ def _prompts(given: Given) -> list[Prompt]:
 
 def _window(given: Given) -> int | None:
     """CONTEXT as it is said, or as it was when the run was made, if nothing is asked otherwise now."""
-    return given.CONTEXT or (None if {"MODEL", "PROMPT", "PROMPTS"} & given.typed else given.usual("CONTEXT"))
+    return given.CONTEXT or (None if any(map(given.chosen, ASKED)) else given.usual("CONTEXT"))
 
 
 def paths(given: Given) -> list[Path]:

@@ -47,7 +47,7 @@ def check_unchanged(given: Given) -> None:
 def told(given: Given) -> Iterator[str]:
     """A sentence for each value that a goal which only reads does not take."""
     for name, value, before in _values(given, _made(given.ws), given.values):
-        if name in given.typed:
+        if given.chosen(name):
             then = f"has {name}={before}" if before not in (None, "") else f"has no {name}"
             yield f"{name}={value} is not taken: the run {then}, and `{_batch(given, name, value)}` changes that"
 

@@ -20,6 +20,12 @@ def reads_only() -> bool:
     return bool(goals()) and not goals() & MAKES
 
 
+def corrects() -> bool:
+    """Whether what has no answer is to be sent again, by goals that leave the batch as it is."""
+    said = os.environ.get("RETRY", "").strip().lower() not in ("", "0", "false", "no", "off", "n", "f")
+    return said and not goals() & {"transcripts", "batch", "try"}
+
+
 def local() -> frozenset[str]:
     return frozenset(os.environ.get(LOCAL, "").split())
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pipeline.base.workspace import Workspace
-from pipeline.cli.from_make import reads_only
+from pipeline.cli.from_make import corrects, reads_only
 from pipeline.cli.main import say
-from pipeline.cli.options import KEPT, TABLE, nothing
+from pipeline.cli.options import CORRECTING, KEPT, TABLE, nothing
 
 if TYPE_CHECKING:
     from pipeline.batch.run_yaml import Section
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pipeline.jobs.wait import Watch
     from pipeline.money.tariff import Tariff
     from pipeline.provider import Provider
+    from pipeline.sending.correct import Correction
     from pipeline.sending.submit_options import Asked
 
 YIELDING = ("MODEL", "MAX_TOKENS", "CONTEXT", "OVERLAP")  # defaults that a prompt, or its model, comes before
@@ -37,7 +39,7 @@ class Given:
     def __getattr__(self, name: str) -> Any:
         if name not in self.values:
             raise AttributeError(name)
-        typed = name in self.typed and not (name in KEPT and self.as_it_is)
+        typed = self.chosen(name) and not (name in KEPT and self.as_it_is)
         own = None if typed or name not in TABLE else self.own
         if own and name in own.variables:
             return own.variables[name]
@@ -85,6 +87,27 @@ class Given:
         """Whether the run stays what it was made with, whatever was typed."""
         return reads_only() and self.own is not None and self.own.made
 
+    def chosen(self, name: str) -> bool:
+        """Whether a person typed the variable, for the batch."""
+        return name in self.typed and not self.corrects(name)
+
+    def corrects(self, name: str) -> bool:
+        """Whether a value is for requests without an answer alone: the batch stays what it was made with."""
+        fits = name in CORRECTING.split() or (name == "CONTEXT" and "MODEL" in self.typed)
+        return fits and corrects() and self.own is not None and self.own.made
+
+    @property
+    def correction(self) -> Correction | None:
+        """The values that were typed beside RETRY."""
+        from pipeline.batch.prompt_variables import extra_fields
+        from pipeline.sending.correct import Correction
+
+        said = {name: self.values[name] for name in CORRECTING.split() if name in self.typed and self.RETRY}
+        body = {name.lower(): value for name, value in said.items() if name != "EXTRA"}
+        body |= extra_fields(said.get("EXTRA", ""))
+        words = " ".join(f"{name}={shlex.quote(str(value))}" for name, value in said.items())
+        return Correction(body, words, self.values.get("CONTEXT")) if body else None
+
     @property
     def _remembers(self) -> bool:
         """Whether the run has a file; where it has none, no plugin is loaded to know its variables."""
@@ -117,6 +140,7 @@ class Given:
         adopt, partial = (getattr(self, name, False) for name in ("ADOPT", "PARTIAL"))
         names = [name for name in ("confirm", "yes", "again", "account") if name.upper() in self.values]
         words = {name: getattr(self, name.upper()) for name in names}
+        words |= {"correction": self.correction} if "MODEL" in self.values else {}
         return Asked(self.RETRY, self.REPLACE, adopt, self.EACH, self.SAMPLE or 0, partial, bounds, **words)
 
     def known(self) -> None:

@@ -58,7 +58,7 @@ def digest(text: str) -> str:
 
 def _said(given: Given, name: str) -> Any:
     """The value that somebody said: now, when the run was made, or in local.mk before it was."""
-    if name in given.typed or (name in given.local and not (given.own and given.own.made)):
+    if given.chosen(name) or (name in given.local and not (given.own and given.own.made)):
         return given.values[name]
     return given.own.variables.get(name, nothing(name)) if given.own else nothing(name)
 

@@ -15,6 +15,7 @@ TABLE: Mapping[str, Mapping[str, Any]] = schemas.schema("variables")["properties
 ASKING = " ".join(name for name, row in TABLE.items() if row.get("kept") == "ask")
 READING = " ".join(name for name, row in TABLE.items() if row.get("kept") == "read")
 KEPT = frozenset(f"{READING} {ASKING}".split())
+CORRECTING = "MODEL MAX_TOKENS TEMPERATURE TOP_P EXTRA"  # with RETRY, of requests without an answer
 PRICES = "PRICE_IN PRICE_OUT"
 PLANNING = f"RETRY REPLACE EACH SAMPLE BUDGET QUEUE_TOKENS QUEUE_JOBS {PRICES}"
 FLAGS = {"N": "--number"}  # where it is not the variable's own name

@@ -7,10 +7,10 @@ import orjson
 
 from pipeline.cli.command import command
 from pipeline.cli.given import Given
-from pipeline.cli.options import PLANNING
+from pipeline.cli.options import CORRECTING, PLANNING
 
 
-@command("plan", f"RUN PROVIDER {PLANNING} CONTEXT JSON")
+@command("plan", f"RUN PROVIDER {PLANNING} {CORRECTING} CONTEXT JSON")
 def plan(given: Given) -> None:
     """Say what `submit` would send, and what that costs (free: no key, no network, writes nothing)."""
     from pipeline.sending.plan import plan

@@ -11,10 +11,12 @@ import click
 from pipeline.base.humanize import many
 from pipeline.cli.command import command
 from pipeline.cli.given import Given
-from pipeline.cli.options import PLANNING
+from pipeline.cli.options import CORRECTING, PLANNING
+
+OWN = "SETTLE ADOPT AGAIN ACCOUNT PARTIAL CONFIRM YES WAIT POLL no_new_jobs"
 
 
-@command("submit", f"RUN PROVIDER SETTLE {PLANNING} ADOPT AGAIN ACCOUNT PARTIAL CONFIRM YES WAIT POLL no_new_jobs")
+@command("submit", f"RUN PROVIDER {PLANNING} {CORRECTING} CONTEXT {OWN}")
 def submit(given: Given) -> None:
     """Start jobs for requests that have none: the command that costs money."""
     from pipeline.sending.until_all_sent import sendall

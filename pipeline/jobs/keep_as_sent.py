@@ -125,7 +125,8 @@ class Kept:
         if schemas.is_valid("request")(request):
             return request
         said, about = [{"role": "user", "content": line.decode()}], one.row["made"]
-        return request | {"body": {"model": about["model"], "messages": said, "max_tokens": about["max_tokens"]}}
+        model = one.receipt.model or about["model"]
+        return request | {"body": {"model": model, "messages": said, "max_tokens": about["max_tokens"]}}
 
     def _all(self, key: str) -> Iterator[Stored]:
         """The rows of a source, the oldest first."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from pipeline.base.atomic_files import BUFFER, sha256, write_json
 from pipeline.base.lines import Places
 from pipeline.base.workspace import Workspace
 from pipeline.errors import DamagedError
+from pipeline.jobs.corrections import Corrections
 from pipeline.jobs.receipt import VERSION, Receipt, read_receipt
 from pipeline.provider import Shard
 
@@ -38,6 +40,11 @@ class Ledger:
         write_json(self.ws.jobs / f"{receipt.shard}.json", asdict(receipt))
         self.receipts[receipt.shard] = receipt
         return receipt
+
+    @cached_property
+    def corrections(self) -> Corrections:
+        """What of the batch is asked under another body."""
+        return Corrections(self.ws, self.at)
 
     def job_ids(self) -> set[str]:
         """Ids of all jobs that this ledger knows, second jobs that were cancelled among them."""

@@ -34,12 +34,17 @@ class Answers:
         self._outputs = [opened(ledger, receipt, stack) for receipt in self._receipts]
         self._alike: dict[bytes, int] | None = None  # by content; made when it is needed, as most runs need none
 
-    def line(self, request: Mapping[str, Any], carried: Mapping[str, Any]) -> bytes:
-        """The line of a request with that row of the index: as it was sent, whatever code encodes it now."""
-        line = line_of(self._ledger, self._provider, request)
-        if identity(line) in self._places or "custom_id" not in carried:
-            return line
-        return self._rows.line(orjson.dumps(carried)) or line
+    def line(self, request: dict[str, Any], carried: Mapping[str, Any]) -> tuple[bytes, str]:
+        """The line of a request with that row of the index ({} in a round) and its model: as it was sent last,
+        corrected or not, whatever code encodes it now."""
+        asked = self._ledger.corrections.applied(request, carried)
+        ways = [asked] if asked is request else [asked, request]
+        lines = [(line_of(self._ledger, self._provider, one), one["body"]["model"]) for one in ways]
+        for line, model in lines:
+            if identity(line) in self._places or (len(lines) > 1 and self._place(line, model) is not None):
+                return line, model
+        sent = self._rows.line(orjson.dumps(carried)) if "custom_id" in carried else None
+        return sent or lines[0][0], lines[0][1]
 
     def find(self, line: bytes, kind: Kind) -> tuple[Receipt, Result | None] | None:
         """The receipt that has the request, and its result if an output has one; None if it was never sent."""

@@ -36,17 +36,17 @@ class Rows:
     prompts: Prompts
     unsent: bool
 
-    def content(self, request: Mapping[str, Any], carried: Mapping[str, Any]) -> bytes:
+    def content(self, request: dict[str, Any], carried: Mapping[str, Any]) -> bytes:
         """What a request asks: its line without the id."""
-        return self.provider.content(self.answers.line(request, carried))
+        return self.provider.content(self.answers.line(request, carried)[0])
 
-    def row(self, request: Mapping[str, Any], carried: Mapping[str, Any], later: bool = False) -> dict[str, Any]:
+    def row(self, request: dict[str, Any], carried: Mapping[str, Any], later: bool = False) -> dict[str, Any]:
         """The row of one request, which may have no job if it is of a `later` round.
 
         Raises IncompleteError for one that was never sent.
         """
-        model, name = request["body"]["model"], request["custom_id"]
-        line = self.answers.line(request, {} if later else carried)
+        name = request["custom_id"]
+        line, model = self.answers.line(request, {} if later else carried)
         found = self.answers.find(line, Kind(model, self.prompts.of(name).name))
         if not (found or self.unsent or later):
             raise IncompleteError("requests of the batch were never submitted; run `make submit` to send them")

@@ -31,7 +31,7 @@ def approve(
     able = [receipt for receipt in kept + planned if receipt.shard in starter.again or not receipt.doubted]
     if not able:
         return
-    later = ahead(ledger.ws, starter.provider, tariff, ledger, sampled)
+    later = ahead(ledger.ws, starter.provider, tariff, ledger, sampled, asked.correction)
     try:
         if planned:
             afford(ledger, able, tariff, asked.bounds, later.cost_most)

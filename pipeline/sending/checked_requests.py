@@ -14,6 +14,7 @@ from pipeline.base.faults import Faults
 from pipeline.base.lines import ended_lines
 from pipeline.base.records import parse
 from pipeline.base.workspace import Workspace
+from pipeline.batch.request_index import row_of
 from pipeline.errors import InputError, Unencodable
 from pipeline.jobs.ledger import Ledger
 from pipeline.jobs.sent_line import line_of
@@ -32,6 +33,7 @@ class Sendable(NamedTuple):
     request: dict[str, Any]
     line: bytes
     row: bytes  # of the index; b"" in a round, which has none
+    original: bytes = b""  # the line without its correction, if it has one
 
     @property
     def later(self) -> bool:
@@ -51,17 +53,19 @@ def sendable(ledger: Ledger, provider: Provider, faults: Faults, known: SentRows
         with path.open("rb", buffering=BUFFER) as stream, _index(ledger.ws, start) as index:
             rows = enumerate(index, 1)
             for number, request in parse(stream, path, "request", faults):
-                model = request["body"]["model"]
+                row = _beside(rows, number)
+                asked = ledger.corrections.applied(request, row_of(row))
+                model = asked["body"]["model"]
                 if model not in limits:
                     limits[model] = provider.limits(model)
-                row = _beside(rows, number)
-                sent, why = _line(ledger, provider, request, limits[model])
+                sent, why = checked(ledger, provider, asked, limits[model])
                 if why and (before := known.line(row)):
                     sent, why = before, None
                 if why:
                     faults.add(f"{path}:{number}", f"$.custom_id {request['custom_id']!r}: {why}")
                 else:
-                    yield Sendable(start + number, request, sent, row)
+                    original = b"" if asked is request else line_of(ledger, provider, request)
+                    yield Sendable(start + number, asked, sent, row, original)
 
 
 def where(ws: Workspace, place: int) -> str:
@@ -79,15 +83,18 @@ def at(ledger: Ledger, provider: Provider, places: Iterable[int]) -> Iterator[tu
             rows = enumerate(index, 1)
             for number, raw in ended_lines(stream):
                 if start + number == place:
-                    request, place = orjson.loads(raw), next(wanted, None)
-                    yield request, line_of(ledger, provider, request), _beside(rows, number)
+                    row, place = _beside(rows, number), next(wanted, None)
+                    request = ledger.corrections.applied(orjson.loads(raw), row_of(row))
+                    yield request, line_of(ledger, provider, request), row
 
 
 def _files(ws: Workspace) -> list[tuple[Path, int]]:
     return [(path, start) for path, start in ((ws.batch, 0), (ws.round, ROUND)) if path.exists()]
 
 
-def _line(ledger: Ledger, provider: Provider, request: dict[str, Any], limits: Limits) -> tuple[bytes, str | None]:
+def checked(
+    ledger: Ledger, provider: Provider, request: dict[str, Any], limits: Limits
+) -> tuple[bytes, str | None]:
     """The line of a request, and why it cannot be sent."""
     try:
         sent = line_of(ledger, provider, request)

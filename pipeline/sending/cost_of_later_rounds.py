@@ -20,18 +20,28 @@ from pipeline.money.cost import cost, full
 from pipeline.money.estimate import GUESS, Calibration, Estimate
 from pipeline.money.tariff import Tariff
 from pipeline.provider import Provider
+from pipeline.sending.correct import Correction
 
 
 def ahead(
-    ws: Workspace, provider: Provider, tariff: Tariff, ledger: Ledger, within: Container[str] | None = None
+    ws: Workspace,
+    provider: Provider,
+    tariff: Tariff,
+    ledger: Ledger,
+    within: Container[str] | None = None,
+    correction: Correction | None = None,
 ) -> Estimate:
-    """Of all transcripts that were split and have no last request yet; `within`: of those with these stems."""
+    """Of all transcripts that were split and have no last request yet; `within`: of those with these stems.
+
+    They are asked as the batch is, or as a `correction` says.
+    """
     prompts = load(ws)
     if not any(prompt.long == "split" for prompt in prompts):
         return Estimate()
     lessons, total = Lessons(ledger), Estimate()
     for name, counts in _split(ws, provider, prompts, ledger, within).items():
         prompt = prompts.named(name)
+        prompt = correction.prompt(provider, prompt) if correction else prompt
         total += _estimate(prompt, counts, provider, tariff, lessons[Kind(prompt.model, prompt.name)])
     return total
 

@@ -16,6 +16,7 @@ from pipeline.jobs.ledger import Ledger
 from pipeline.jobs.sent_rows import SentRows
 from pipeline.provider import Provider
 from pipeline.sending.checked_requests import ROUND, Sendable, sendable, where
+from pipeline.sending.correct import corrected
 from pipeline.sending.pending import Finder, Pending
 from pipeline.sending.same_question import key
 from pipeline.sending.submit_options import NOTHING, Asked
@@ -30,16 +31,20 @@ def survey(
     Raises InputError with all that cannot be sent.
     """
     of, kinds, groups, rows = key(provider, asked.each), {}, defaultdict(list), SentRows(ledger, provider)
+    faults = Faults()
     finders = [Finder(before, rows, kinds) for before in _before(ledger, provider, asked, again)]
-    for one, kind in _checked(ledger, provider, rows):
-        number, asks = kinds.setdefault(kind, len(kinds)), b""
+    for one, kind in _checked(ledger, provider, rows, faults):
+        pending = [finder for finder in finders if not finder.has(one)]
+        if pending and asked.correction:
+            one = corrected(ledger, provider, one, asked.correction, faults)
+            kind = Kind(one.request["body"]["model"], kind.prompt)
+        number = kinds.setdefault(kind, len(kinds))
+        asks = of(one.line, kind.model) if pending or asked.sample else b""
         if asked.sample:
-            asks = of(one.line, kind.model)
             groups[transcript(one.request["custom_id"])].append((len(one.line), asks))
-        for finder in finders:
-            if not finder.has(one):
-                asks = asks or of(one.line, kind.model)
-                finder.add(one, number, asks, provider)
+        for finder in pending:
+            finder.add(one, number, asks, provider)
+    faults.check("nothing was sent; mend the transcripts and run `make batch` again")
     for finder in finders:
         if not asked.each:
             finder.paid(ledger, provider, of)
@@ -55,9 +60,9 @@ def _before(ledger: Ledger, provider: Provider, asked: Asked, again: bool) -> It
         yield sent(ledger, provider, retry=True)
 
 
-def _checked(ledger: Ledger, provider: Provider, rows: SentRows) -> Iterator[tuple[Sendable, Kind]]:
-    """Each request and its kind. Raises InputError for all faults at the end."""
-    faults, seen, ws, prompts = Faults(), {}, ledger.ws, load(ledger.ws)
+def _checked(ledger: Ledger, provider: Provider, rows: SentRows, faults: Faults) -> Iterator[tuple[Sendable, Kind]]:
+    """Each request and its kind. Raises InputError if there are none."""
+    seen, ws, prompts = {}, ledger.ws, load(ledger.ws)
     kinds = cache(Kind)  # one for all requests of the kind
     for one in sendable(ledger, provider, faults, rows):
         name, number = one.request["custom_id"], one.place % ROUND
@@ -65,6 +70,5 @@ def _checked(ledger: Ledger, provider: Provider, rows: SentRows) -> Iterator[tup
             faults.add(where(ws, one.place), f"$.custom_id: {name!r} is also on line {seen[name]}")
         seen[name] = number
         yield one, kinds(one.request["body"]["model"], prompts.of(name).name)
-    faults.check("nothing was sent; mend the transcripts and run `make batch` again")
-    if not seen:
+    if not seen and not faults.count:
         raise InputError(f"{ws.batch} holds no requests; run `make batch`")

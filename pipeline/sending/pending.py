@@ -32,7 +32,7 @@ class Pending:
     the custom_ids of those among them that were sent with another body, and `combining` the keys of those that
     combine answers which came. `shared` counts requests that are answered by another one's, `twins` are a few of
     them, with that one ("" if it was sent before). `unsent` counts requests outside of the sample; `sampled` are
-    the stems of the transcripts in it.
+    the stems of the transcripts in it. `corrected` are custom_ids of those that are sent under another body.
     """
 
     kinds: dict[Kind, int]
@@ -44,6 +44,7 @@ class Pending:
     twins: list[tuple[str, str]] = field(default_factory=list)
     unsent: int = 0
     sampled: set[str] | None = None
+    corrected: set[str] = field(default_factory=set)
 
     @property
     def model(self) -> str:
@@ -73,12 +74,13 @@ class Finder:
         self._before, self._rows = before, rows
         self._candidates: list[tuple[str, bytes]] = []  # that replace what was sent
         self._firsts: dict[bytes, str] = {}  # custom_ids of pending requests, for messages
+        self._corrected: dict[bytes, list[str]] = {}
 
     def has(self, one: Sendable) -> bool:
         """Whether the next request of the batch was sent before."""
         self.found.total += 1
         name = one.request["custom_id"]
-        if self._before.has(one.line, name):
+        if self._before.has(one.line, name) or (one.original and self._before.has(one.original, name)):
             return True
         sent = self._rows.line(one.row)  # in the words of other code
         return sent is not None and self._before.has(sent, name)
@@ -88,8 +90,11 @@ class Finder:
         found, name = self.found, one.request["custom_id"]
         if one.later:
             found.combining.add(asked)
-        if self._before.otherwise(one.line, name, provider.custom_id(one.line), one.later):
+        before = one.original or one.line
+        if self._before.otherwise(before, name, provider.custom_id(before), one.later):
             self._candidates.append((name, asked))
+        if one.original:
+            self._corrected.setdefault(asked, []).append(name)
         if asked in found.places:
             return found.share(name, self._firsts.get(asked, ""))
         found.places[asked] = (kind << SHIFT) + one.place
@@ -107,11 +112,14 @@ class Finder:
         """Keep what is in the sample."""
         found = self.found
         inside, found.sampled = chosen(groups, found.places.keys(), count)
-        found.unsent = sum(asked not in inside for asked in found.places)
+        outside = found.places.keys() - inside
+        found.unsent = len(outside)
+        self._corrected = {asked: names for asked, names in self._corrected.items() if asked not in outside}
         found.places = {asked: place for asked, place in found.places.items() if asked in inside}
 
     def end(self) -> Pending:
         found = self.found
         found.changed = {asked: name for name, asked in self._candidates if asked in found.places}
         found.combining &= found.places.keys()
+        found.corrected = {name for names in self._corrected.values() for name in names}
         return found

@@ -92,6 +92,7 @@ def plan(ws: Workspace, provider: Provider, asked: Asked, tariff: Tariff, contex
     ledger = Ledger(ws)
     ended = any(receipt.settled for receipt in ledger)
     found, again = survey(ledger, provider, asked, again=ended or bool(unstarted(ledger)))
+    ledger.corrections.keep(found.corrected)
     approved(ledger, found, again, key(provider, asked.each))
     again = again if ended else found
     changed = {} if asked.replace else found.changed
@@ -105,7 +106,7 @@ def plan(ws: Workspace, provider: Provider, asked: Asked, tariff: Tariff, contex
         parts(found, found.places.keys() - changed.keys()),
         parts(again, again.places.keys() - found.places.keys()),
         parts(found, changed),
-        ahead(ws, provider, tariff, ledger, found.sampled),
+        ahead(ws, provider, tariff, ledger, found.sampled, asked.correction),
         sum(receipt.requests for receipt in ledger if not receipt.unstarted),
         committed(list(ledger), tariff),
         any(not exactly(receipt, tariff.price(receipt.model)) for receipt in ledger if receipt.begun),

@@ -122,6 +122,7 @@ def _next(plan: Plan, pending: int, over: bool) -> str:
     asked = plan.asked
     words = {
         "RETRY=1": asked.retry,
+        asked.correction.words if asked.correction else "": asked.correction,
         "REPLACE=1": asked.replace,
         "EACH=1": asked.each,
         f"SAMPLE={asked.sample}": asked.sample,

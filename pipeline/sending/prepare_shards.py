@@ -42,6 +42,7 @@ def prepared(starter: Starter, asked: Asked) -> tuple[Pending, list[Receipt], li
     ledger, provider = starter.ledger, starter.provider
     of = key(provider, asked.each)
     found, again = survey(ledger, provider, asked, again=bool(unstarted(ledger)))
+    ledger.corrections.keep(found.corrected)
     kept, there = approved(ledger, found, again, of)
     if not asked.replace:
         check_unchanged(found, asked.retry)

@@ -10,6 +10,7 @@ from typing import Any
 
 from pipeline.base.atomic_files import write_json
 from pipeline.base.clock import Clock
+from pipeline.base.humanize import many
 from pipeline.base.workspace import Workspace
 from pipeline.jobs.ledger import Ledger
 from pipeline.jobs.same_account import same_account
@@ -58,7 +59,10 @@ def submit(
     if (kept or planned) and any(receipt.ref for receipt in ledger):
         # What has ended makes room, and has its real price.
         Watch(ws, provider, clock, say, settle=settle, tariff=tariff).look(ledger)
+    if asked.correction and (changed := many(len(ledger.corrections.planned), "request")):
+        say(f"with {asked.correction.words}: {changed} without an answer; all others stay as they were sent")
     approve(starter, kept, planned, tariff, asked, found.sampled, ask)
+    ledger.corrections.save()
     sent = start_shards(starter, kept + planned, tariff, asked.bounds)
     return _summary(ledger, found, sent, sum(receipt.requests for receipt in ledger if receipt.unstarted))
 

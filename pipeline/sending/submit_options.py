@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from pipeline.provider import Limits, Provider
+from pipeline.sending.correct import Correction
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Asked:
     again: str = ""
     repeat: bool = True  # a start that was lost, on proof
     account: str = ""
+    correction: Correction | None = None  # with `retry` alone
 
 
 NOTHING = Asked()
