@@ -581,3 +581,22 @@ def test_what_is_to_come_shrinks_to_nothing_and_stays_there(run):
     run.batch([talk("big", 120), talk("short", 2)], most=200, window=900)
     made = plan(run.ws, run.provider, Asked(), Tariff(run.provider))
     assert (made.later.requests, made.parts[0].requests) == (0, 1)
+
+
+def test_killed_between_a_round_and_its_hash_the_old_one_is_still_whole(ws):
+    from pipeline.errors import DamagedError
+    from pipeline.results.round_file import check, seal
+
+    ws.root.mkdir(parents=True)
+    new = ws.root / "new"
+    for text in (b"one\n", b"two\n", b"three\n"):
+        new.write_bytes(text)
+        seal(ws, new)  # killed here twice: the second and the third time
+        if text == b"one\n":
+            new.replace(ws.round)
+        check(ws)
+    ws.round.write_bytes(b"four\n")
+    with pytest.raises(DamagedError):
+        check(ws)
+    ws.round.write_bytes(b"three\n")
+    check(ws)
