@@ -10,7 +10,7 @@ from pipeline.errors import DamagedError
 
 
 def seal(ws: Workspace, part: Path) -> None:
-    """Write down what the round is to be before it appears, beside what it is: a crash in between leaves that one."""
+    """Write down what the round is to be before it appears, beside what it is: a crash leaves that one."""
     if part.stat().st_size or ws.seal.exists():
         now = [sha256(ws.round)] if ws.round.exists() and _whole(ws) else []
         write_json(ws.seal, {"sha256": [sha256(part), *now]})

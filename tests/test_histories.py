@@ -1,0 +1,253 @@
+"""Months of a person at the goals: variables forgotten and mistaken, sources moved, folders copied, keys mixed up.
+
+What is paid is what the person saw last, each request of it once unless it failed, and each answer is its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from pipeline.base.workspace import Workspace
+from pipeline.cli import main
+from tests.conftest import read_jsonl
+from tests.together_server import TogetherServer
+
+WS = Workspace.of("default", "together")
+KEY = "k-of-the-account"
+VALUES = {"MODEL": ["a/one", "b/two"], "MAX_TOKENS": ["50", "60"], "PROMPT": ["brief.md", "long.md"]}
+CHANGES = st.fixed_dictionaries({}, optional={name: st.sampled_from(of) for name, of in VALUES.items()})
+NAMES = ("a", "b", "c", "d")
+PHASES = [Phase.explicit, Phase.reuse, Phase.generate, Phase.target]
+
+
+def said_by(body):
+    """A body, whatever the order of its keys."""
+    return json.dumps(body, sort_keys=True)
+
+
+class Histories(RuleBasedStateMachine):
+    """One run. `seen` are models, lengths and prompts of the batch that the person made last."""
+
+    folders = iter(())
+    capture = None
+
+    @initialize()
+    def begin(self):
+        self.server = TogetherServer().__enter__()
+        self.server.polls_needed = 0
+        self.home, self.env = next(self.folders), dict(os.environ)
+        os.environ |= {"TOGETHER_API_KEY": KEY, "TOGETHER_BASE_URL": self.server.url, "SETTLE": "0", "POLL": "0"}
+        self.words, self.failed, self.jobs, self.sources = 0, Counter(), 0, "talks"
+        os.chdir(self.home)
+        Path("talks").mkdir()
+        Path("brief.md").write_text("Be brief.\n")
+        Path("long.md").write_text("Say all.\n")
+        self.edit("a", "oats")
+        assert self.goal("batch", TRANSCRIPTS="talks", PROMPT="brief.md", MODEL="a/one", MAX_TOKENS="50")[0] == 0
+
+    def goal(self, name, **typed):
+        """What make would run for one goal: its exit code, and what was said."""
+        stages = {"batch": ("settings", "transcripts", "batch"), "submit": ("settings", "submit"), "results": ()}[
+            name
+        ]
+        stages += ("submit --no-new-jobs", "results") if name == "results" else ()
+        typed = {word: value for word, value in typed.items() if value}
+        told = {"TRANSCRIPT_BATCH_GOALS": name, "TRANSCRIPT_BATCH_TYPED": " ".join(typed), **typed}
+        before = dict(os.environ)
+        os.environ |= told
+        try:
+            for words in stages:
+                if words == "submit":  # the texts may be newer than the last `make batch`
+                    self.texts = {row["body"]["messages"][-1]["content"] for row in read_jsonl(WS.batch)}
+                code = self.command(words)
+                if code:
+                    return code, self.said
+            if name == "batch":
+                bodies = [row["body"] for row in read_jsonl(WS.batch)]
+                self.seen = {(one["model"], one["max_tokens"], one["messages"][0]["content"]) for one in bodies}
+            return 0, self.said
+        finally:
+            os.environ.clear()
+            os.environ |= before
+
+    def command(self, words):
+        try:
+            main(words.split())
+            code = 0
+        except SystemExit as leave:
+            code = leave.code
+        self.said = "".join(self.capture.readouterr())
+        return code
+
+    # ---- what a person does ---------------------------------------------------------------------
+
+    @rule(name=st.sampled_from(NAMES), text=st.sampled_from(["oats", "rye", "wheat"]))
+    def edit(self, name, text):
+        if Path(self.sources).exists():
+            Path(self.sources, f"{name}.txt").write_text(f"{name} says {text}\n")
+
+    @rule(name=st.sampled_from(NAMES[1:]))
+    def remove(self, name):
+        Path(self.sources, f"{name}.txt").unlink(missing_ok=True)
+
+    @rule()
+    def move_the_sources(self):
+        shutil.move("talks" if Path("talks").exists() else "moved", "moved" if Path("talks").exists() else "talks")
+
+    @rule(words=st.sampled_from(["Be brief.", "Be short."]))
+    def reword_the_prompt(self, words):
+        Path("brief.md").write_text(f"{words}\n")
+
+    @rule(changes=CHANGES)
+    def batch(self, changes):
+        code, said = self.goal("batch", **changes)
+        assert code in (0, 2), said
+        assert (code == 0) == Path("talks").exists(), said
+
+    @rule(typed=CHANGES, retry=st.booleans(), sample=st.sampled_from(["", "", "1"]), fault=st.sampled_from(
+        ["", "", "", "executed:500", "500", "executed:drop"]))  # fmt: skip
+    def submit(self, typed, retry, sample, fault):
+        """With variables that may not be those of the batch: only with RETRY it may pay then, and what failed."""
+        self.texts = set()
+        if fault:
+            self.server.fault("create", fault)
+        code, said = self.goal("submit", RETRY="1" if retry else "", SAMPLE=sample, **typed)
+        self.server.faults.clear()
+        assert code in (0, 2, 5, 75), said
+        news = [row["body"] for job in list(self.server.jobs.values())[self.jobs :] for row in job.rows]
+        self.jobs = len(self.server.jobs)
+        for body in news:
+            system, text = (message["content"] for message in body["messages"])
+            seen = (body["model"], body["max_tokens"], system)
+            assert text in self.texts and (
+                seen in self.seen or (system in {row[2] for row in self.seen} and self._corrects(body))
+            )
+
+    def _corrects(self, body):
+        rows = read_jsonl(WS.corrections) if WS.corrections.exists() else []
+        return any(all(body.get(name) == value for name, value in row["body"].items()) for row in rows)
+
+    @rule(fails=st.sets(st.sampled_from(NAMES), max_size=2))
+    def go_wrong(self, fails):
+        self.server.errors = dict.fromkeys(fails, "overloaded")
+
+    @rule()
+    def results(self):
+        code, said = self.goal("results")
+        assert code in (0, 3), said
+        self._known()
+
+    @precondition(lambda self: self.server.jobs)
+    @rule()
+    def with_another_key(self):
+        """Nothing is asked with it where something was started."""
+        before = len(self.server.requests)
+        os.environ["TOGETHER_API_KEY"] = "another"
+        for name in ("results", "submit"):
+            code, said = self.goal(name)
+            assert code or name == "results", said
+        os.environ["TOGETHER_API_KEY"] = KEY
+        assert len(self.server.requests) == before
+
+    @rule()
+    def in_a_copy(self):
+        """The folder is copied with its times, and the copy goes on; the first one may still be read."""
+        copy = self.home.with_name(f"{self.home.name}-copy")
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(self.home, copy)
+        self.goal("results")
+        os.chdir(copy)
+        shutil.rmtree(self.home)
+        self.home = copy.rename(self.home)
+        os.chdir(self.home)
+
+    @rule()
+    def give_the_word(self):
+        """A person has looked, and says that the shard in doubt is to be started once more."""
+        _, said = self.goal("submit")
+        if found := re.search(r"AGAIN=(\S+)", said):
+            self.words += 1
+            self.goal("submit", AGAIN=found[1])
+        self.jobs = len(self.server.jobs)
+
+    # ---- what holds -----------------------------------------------------------------------------
+
+    def _known(self):
+        """How often each body failed."""
+        self.failed = Counter()
+        for job in self.server.jobs.values():
+            for row in job.rows:
+                self.failed[said_by(row["body"])] += row["custom_id"] in job.errors
+
+    @invariant()
+    def nothing_with_an_answer_is_paid_again(self):
+        if hasattr(self, "server"):
+            self._known()
+            sent = Counter(said_by(row["body"]) for job in self.server.jobs.values() for row in job.rows)
+            assert all(count <= 1 + self.failed[body] + self.words for body, count in sent.items())
+
+    def teardown(self):
+        """In the end all is sent and fetched, and each answer is its own."""
+        if not hasattr(self, "server"):
+            return
+        try:
+            self.finish()
+        finally:
+            os.environ.clear()
+            os.environ |= self.env
+            self.server.__exit__(None, None, None)
+
+    def finish(self):
+        self.server.errors = {}
+        if not Path("talks").exists():
+            shutil.move("moved", "talks")
+        self.goal("results")
+        assert self.goal("batch")[0] == 0
+        for _ in range(3):
+            code, said = self.goal("submit", REPLACE="1", RETRY="1")
+            found = re.search(r"AGAIN=(\S+)", said) if code == 75 else None
+            if not found:
+                break
+            self.goal("submit", REPLACE="1", RETRY="1", AGAIN=found[1])
+        assert code == 0, said
+        code, said = self.goal("results")
+        assert code == 0, said
+        texts = {row["custom_id"]: row["body"]["messages"][-1]["content"] for row in read_jsonl(WS.batch)}
+        rows = read_jsonl(WS.results)
+        assert [row["custom_id"] for row in rows] == list(texts)
+        for row in rows:
+            assert row["outcome"] == "ok", row
+            assert f"{len(texts[row['custom_id']])} chars" in row["text"]
+
+
+@pytest.mark.parametrize("examples", [pytest.param(8), pytest.param(300, marks=pytest.mark.long)])
+def test_months_at_the_goals(examples, tmp_path_factory, capsys, monkeypatch):
+    class Here(Histories):
+        folders = (tmp_path_factory.mktemp("months") for _ in iter(int, 1))
+        capture = capsys
+
+    Here.TestCase.settings = settings(
+        max_examples=examples,
+        stateful_step_count=14,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        phases=PHASES,
+    )
+    run_state_machine_as_test(Here, settings=Here.TestCase.settings)
