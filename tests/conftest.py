@@ -91,6 +91,12 @@ def run(capsys):
     return command
 
 
+def named(said: str) -> str:
+    """The shards that an error says may be typed: AGAIN=…; "" if none."""
+    found = re.search(r"AGAIN=(?:'([^']+)'|([\w-]+))", said)
+    return (found[1] or found[2]) if found else ""
+
+
 def write_jsonl(path: Path, records: list) -> Path:
     path.write_bytes(b"".join(orjson.dumps(record) + b"\n" for record in records))
     return path

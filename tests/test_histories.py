@@ -7,34 +7,31 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    precondition,
-    rule,
-    run_state_machine_as_test,
-)
 
 from pipeline.base.workspace import Workspace
 from pipeline.cli import main
-from tests.conftest import read_jsonl
+from tests.conftest import named, read_jsonl
 from tests.together_server import TogetherServer
 
 WS = Workspace.of("default", "together")
 KEY = "k-of-the-account"
 VALUES = {"MODEL": ["a/one", "b/two"], "MAX_TOKENS": ["50", "60"], "PROMPT": ["brief.md", "long.md"]}
-CHANGES = st.fixed_dictionaries({}, optional={name: st.sampled_from(of) for name, of in VALUES.items()})
+CHANGES = st.fixed_dictionaries({}, optional={name: st.sampled_from(of) for name, of in VALUES.items()}) | st.just(
+    {}
+)
 NAMES = ("a", "b", "c", "d")
-PHASES = [Phase.explicit, Phase.reuse, Phase.generate, Phase.target]
+TEXTS = st.sampled_from(["oats", "rye", "wheat"])
+FAULTS = st.sampled_from(["", "", "", "executed:500", "500", "executed:drop"])
+SUBMIT = st.fixed_dictionaries(
+    {"typed": CHANGES, "retry": st.booleans(), "sample": st.sampled_from(["", "", "1"]), "fault": FAULTS}
+)
 
 
 def said_by(body):
@@ -42,19 +39,14 @@ def said_by(body):
     return json.dumps(body, sort_keys=True)
 
 
-class Histories(RuleBasedStateMachine):
+class Person:
     """One run. `seen` are models, lengths and prompts of the batch that the person made last."""
 
-    folders = iter(())
-    capture = None
-
-    @initialize()
-    def begin(self):
-        self.server = TogetherServer().__enter__()
+    def __init__(self, home, server, capture):
+        self.home, self.server, self.capture = home, server, capture
         self.server.polls_needed = 0
-        self.home, self.env = next(self.folders), dict(os.environ)
         os.environ |= {"TOGETHER_API_KEY": KEY, "TOGETHER_BASE_URL": self.server.url, "SETTLE": "0", "POLL": "0"}
-        self.words, self.failed, self.jobs, self.sources = 0, Counter(), 0, "talks"
+        self.words, self.failed, self.jobs = 0, Counter(), 0
         os.chdir(self.home)
         Path("talks").mkdir()
         Path("brief.md").write_text("Be brief.\n")
@@ -64,10 +56,11 @@ class Histories(RuleBasedStateMachine):
 
     def goal(self, name, **typed):
         """What make would run for one goal: its exit code, and what was said."""
-        stages = {"batch": ("settings", "transcripts", "batch"), "submit": ("settings", "submit"), "results": ()}[
-            name
-        ]
-        stages += ("submit --no-new-jobs", "results") if name == "results" else ()
+        making = (
+            ("settings", "transcripts", "batch") if Path("talks").exists() or name == "batch" else ("settings",)
+        )
+        reading = ("submit --no-new-jobs", "results")
+        stages = {"batch": making, "submit": (*making, "submit"), "results": reading}[name]
         typed = {word: value for word, value in typed.items() if value}
         told = {"TRANSCRIPT_BATCH_GOALS": name, "TRANSCRIPT_BATCH_TYPED": " ".join(typed), **typed}
         before = dict(os.environ)
@@ -98,31 +91,24 @@ class Histories(RuleBasedStateMachine):
 
     # ---- what a person does ---------------------------------------------------------------------
 
-    @rule(name=st.sampled_from(NAMES), text=st.sampled_from(["oats", "rye", "wheat"]))
     def edit(self, name, text):
-        if Path(self.sources).exists():
-            Path(self.sources, f"{name}.txt").write_text(f"{name} says {text}\n")
+        if Path("talks").exists():
+            Path("talks", f"{name}.txt").write_text(f"{name} says {text}\n")
 
-    @rule(name=st.sampled_from(NAMES[1:]))
     def remove(self, name):
-        Path(self.sources, f"{name}.txt").unlink(missing_ok=True)
+        Path("talks", f"{name}.txt").unlink(missing_ok=True)
 
-    @rule()
     def move_the_sources(self):
         shutil.move("talks" if Path("talks").exists() else "moved", "moved" if Path("talks").exists() else "talks")
 
-    @rule(words=st.sampled_from(["Be brief.", "Be short."]))
-    def reword_the_prompt(self, words):
+    def reword(self, words):
         Path("brief.md").write_text(f"{words}\n")
 
-    @rule(changes=CHANGES)
     def batch(self, changes):
         code, said = self.goal("batch", **changes)
         assert code in (0, 2), said
         assert (code == 0) == Path("talks").exists(), said
 
-    @rule(typed=CHANGES, retry=st.booleans(), sample=st.sampled_from(["", "", "1"]), fault=st.sampled_from(
-        ["", "", "", "executed:500", "500", "executed:drop"]))  # fmt: skip
     def submit(self, typed, retry, sample, fault):
         """With variables that may not be those of the batch: only with RETRY it may pay then, and what failed."""
         self.texts = set()
@@ -144,20 +130,18 @@ class Histories(RuleBasedStateMachine):
         rows = read_jsonl(WS.corrections) if WS.corrections.exists() else []
         return any(all(body.get(name) == value for name, value in row["body"].items()) for row in rows)
 
-    @rule(fails=st.sets(st.sampled_from(NAMES), max_size=2))
     def go_wrong(self, fails):
         self.server.errors = dict.fromkeys(fails, "overloaded")
 
-    @rule()
     def results(self):
         code, said = self.goal("results")
         assert code in (0, 3), said
         self._known()
 
-    @precondition(lambda self: self.server.jobs)
-    @rule()
     def with_another_key(self):
         """Nothing is asked with it where something was started."""
+        if not self.server.jobs:
+            return
         before = len(self.server.requests)
         os.environ["TOGETHER_API_KEY"] = "another"
         for name in ("results", "submit"):
@@ -166,7 +150,6 @@ class Histories(RuleBasedStateMachine):
         os.environ["TOGETHER_API_KEY"] = KEY
         assert len(self.server.requests) == before
 
-    @rule()
     def in_a_copy(self):
         """The folder is copied with its times, and the copy goes on; the first one may still be read."""
         copy = self.home.with_name(f"{self.home.name}-copy")
@@ -178,13 +161,12 @@ class Histories(RuleBasedStateMachine):
         self.home = copy.rename(self.home)
         os.chdir(self.home)
 
-    @rule()
-    def give_the_word(self):
+    def say_again(self):
         """A person has looked, and says that the shard in doubt is to be started once more."""
         _, said = self.goal("submit")
-        if found := re.search(r"AGAIN=(\S+)", said):
+        if found := named(said):
             self.words += 1
-            self.goal("submit", AGAIN=found[1])
+            self.goal("submit", AGAIN=found)
         self.jobs = len(self.server.jobs)
 
     # ---- what holds -----------------------------------------------------------------------------
@@ -196,25 +178,13 @@ class Histories(RuleBasedStateMachine):
             for row in job.rows:
                 self.failed[said_by(row["body"])] += row["custom_id"] in job.errors
 
-    @invariant()
     def nothing_with_an_answer_is_paid_again(self):
-        if hasattr(self, "server"):
-            self._known()
-            sent = Counter(said_by(row["body"]) for job in self.server.jobs.values() for row in job.rows)
-            assert all(count <= 1 + self.failed[body] + self.words for body, count in sent.items())
-
-    def teardown(self):
-        """In the end all is sent and fetched, and each answer is its own."""
-        if not hasattr(self, "server"):
-            return
-        try:
-            self.finish()
-        finally:
-            os.environ.clear()
-            os.environ |= self.env
-            self.server.__exit__(None, None, None)
+        self._known()
+        sent = Counter(said_by(row["body"]) for job in self.server.jobs.values() for row in job.rows)
+        assert all(count <= 1 + self.failed[body] + self.words for body, count in sent.items())
 
     def finish(self):
+        """In the end all is sent and fetched, and each answer is its own."""
         self.server.errors = {}
         if not Path("talks").exists():
             shutil.move("moved", "talks")
@@ -222,10 +192,10 @@ class Histories(RuleBasedStateMachine):
         assert self.goal("batch")[0] == 0
         for _ in range(3):
             code, said = self.goal("submit", REPLACE="1", RETRY="1")
-            found = re.search(r"AGAIN=(\S+)", said) if code == 75 else None
+            found = named(said) if code == 75 else None
             if not found:
                 break
-            self.goal("submit", REPLACE="1", RETRY="1", AGAIN=found[1])
+            self.goal("submit", REPLACE="1", RETRY="1", AGAIN=found)
         assert code == 0, said
         code, said = self.goal("results")
         assert code == 0, said
@@ -237,17 +207,36 @@ class Histories(RuleBasedStateMachine):
             assert f"{len(texts[row['custom_id']])} chars" in row["text"]
 
 
-@pytest.mark.parametrize("examples", [pytest.param(8), pytest.param(300, marks=pytest.mark.long)])
-def test_months_at_the_goals(examples, tmp_path_factory, capsys, monkeypatch):
-    class Here(Histories):
-        folders = (tmp_path_factory.mktemp("months") for _ in iter(int, 1))
-        capture = capsys
+STEPS = [
+    *[st.tuples(st.just("submit"), SUBMIT)] * 5,
+    *[st.tuples(st.just("edit"), st.fixed_dictionaries({"name": st.sampled_from(NAMES), "text": TEXTS}))] * 3,
+    *[st.tuples(st.just("batch"), st.fixed_dictionaries({"changes": CHANGES}))] * 3,
+    *[st.tuples(st.just("results"), st.just({}))] * 2,
+    st.tuples(st.just("go_wrong"), st.fixed_dictionaries({"fails": st.sets(st.sampled_from(NAMES), max_size=2)})),
+    st.tuples(st.just("remove"), st.fixed_dictionaries({"name": st.sampled_from(NAMES[1:])})),
+    st.tuples(st.just("reword"), st.fixed_dictionaries({"words": st.sampled_from(["Be brief.", "Be short."])})),
+    *[
+        st.tuples(st.just(name), st.just({}))
+        for name in ("move_the_sources", "with_another_key", "in_a_copy", "say_again")
+    ],
+]
 
-    Here.TestCase.settings = settings(
-        max_examples=examples,
-        stateful_step_count=14,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-        phases=PHASES,
-    )
-    run_state_machine_as_test(Here, settings=Here.TestCase.settings)
+
+@pytest.mark.parametrize("examples", [pytest.param(15), pytest.param(500, marks=pytest.mark.long)])
+def test_months_at_the_goals(examples, tmp_path_factory, capsys, monkeypatch):
+    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(st.lists(st.one_of(STEPS), min_size=5, max_size=14))
+    def months(steps):
+        before = dict(os.environ)
+        with TogetherServer() as server:
+            try:
+                person = Person(tmp_path_factory.mktemp("months"), server, capsys)
+                for name, how in steps:
+                    getattr(person, name)(**how)
+                    person.nothing_with_an_answer_is_paid_again()
+                person.finish()
+            finally:
+                os.environ.clear()
+                os.environ |= before
+
+    months()

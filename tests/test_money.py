@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 
@@ -33,7 +32,7 @@ from pipeline.sending.plan import plan
 from pipeline.sending.submit import submit
 from pipeline.sending.submit_options import Asked, Bounds
 from pipeline.sending.until_all_sent import sendall
-from tests.conftest import batched, read_jsonl, write_jsonl
+from tests.conftest import batched, named, read_jsonl, write_jsonl
 from tests.fakes import BUSY, LOST, Fake, FakeTime, Killed, Steps, dying_disk
 from tests.invoice import PRICE, Paid, Till
 from tests.stages import Watch
@@ -524,7 +523,7 @@ class Months(RuleBasedStateMachine):
             try:
                 return self.run.submit(Asked(replace=True, again=again))
             except DoubtError as error:
-                again = re.search(r"AGAIN=(\S+)", str(error))[1]
+                again = named(str(error))
 
     def teardown(self):
         """In the end all is sent and fetched, and the two books agree."""

@@ -5,6 +5,9 @@ It is, once in its life and on proof that the list would show its job; else a pe
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Iterable
+
 from pipeline.base.humanize import many
 from pipeline.errors import Busy, DoubtError, UnfinishedError
 from pipeline.jobs.proven_list import unproven
@@ -25,9 +28,10 @@ def doubt(receipt: Receipt) -> str:
     )
 
 
-def way_on(receipt: Receipt) -> str:
-    """What to type then."""
-    return f"`make submit` takes the job once it is listed; AGAIN={receipt.shard} is your word to pay for one more"
+def way_on(receipts: Iterable[Receipt]) -> str:
+    """What to type then, for all of them at once."""
+    names = shlex.quote(" ".join(receipt.shard for receipt in receipts))
+    return f"`make submit` takes a job once it is listed; AGAIN={names} is your word to pay for one more"
 
 
 def recover(starter: Starter, receipt: Receipt) -> Receipt:
@@ -60,7 +64,7 @@ def look_again(starter: Starter, receipt: Receipt) -> Receipt:
         return found
     why = None if receipt.shard in starter.again else _why_not(starter, receipt, jobs)
     if why is not None:
-        raise DoubtError(f"{doubt(receipt)}{why}. It is not started again. {way_on(receipt)}")
+        raise DoubtError(f"{doubt(receipt)}{why}")
     starter.say(f"{doubt(receipt)}; it is started again, which may pay again")
     return receipt
 

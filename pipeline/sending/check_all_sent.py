@@ -18,8 +18,8 @@ def check_all_sent(ledger: Ledger, found: Pending, partial: bool) -> None:
     """
     if any(receipt.state == "starting" for receipt in ledger):
         raise IncompleteError("a submit was interrupted; run `make submit` to finish it")
-    for receipt in [receipt for receipt in ledger if receipt.unstarted and receipt.lost and not partial]:
-        raise IncompleteError(f"{doubt(receipt)}. {way_on(receipt)}; PARTIAL=1 collects the others")
+    if lost := [receipt for receipt in ledger if receipt.unstarted and receipt.lost and not partial]:
+        raise IncompleteError(f"{'; '.join(map(doubt, lost))}. {way_on(lost)}; PARTIAL=1 collects the others")
     missing = len(found.places.keys() - found.combining)
     if missing <= _unsent(ledger.ws) or (partial and any(receipt.ref for receipt in ledger)):
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipeline.base.humanize import many
 from pipeline.errors import DoubtError
-from pipeline.jobs.lost_start import look_again
+from pipeline.jobs.lost_start import look_again, way_on
 from pipeline.jobs.receipt import Receipt
 from pipeline.jobs.start import start
 from pipeline.jobs.start_context import Starter
@@ -17,7 +17,7 @@ from pipeline.sending.submit_options import Bounds
 def start_shards(starter: Starter, waiting: list[Receipt], tariff: Tariff, bounds: Bounds) -> int:
     """Returns how many requests were sent.
 
-    Raises DoubtError at the end for a shard that only a person can have started again: it holds back no other.
+    Raises DoubtError at the end for shards that only a person can have started again: they hold back no other.
     """
     ledger, sent, no_room, doubts = starter.ledger, 0, "", []
     for receipt in waiting:
@@ -27,14 +27,26 @@ def start_shards(starter: Starter, waiting: list[Receipt], tariff: Tariff, bound
         try:
             sent += _start(starter, receipt, tariff, bounds)
         except DoubtError as error:
-            doubts.append(error)
+            doubts.append((ledger.receipts[receipt.shard], str(error)))
     if no_room:
         _say_waiting(starter, no_room)
-    for error in doubts[:-1]:
-        starter.say(str(error))
     if doubts:
-        raise doubts[-1]
+        raise _in_doubt(starter, doubts)
     return sent
+
+
+def _in_doubt(starter: Starter, doubts: list[tuple[Receipt, str]]) -> DoubtError:
+    """One error for all shards in doubt; of several each is said before."""
+    receipts, texts = zip(*doubts, strict=True)
+    if len(texts) == 1:
+        return DoubtError(f"{texts[0]}. It is not started again. {way_on(receipts)}")
+    for text in texts:
+        starter.say(text)
+    jobs = sum(receipt.lost for receipt in receipts)
+    return DoubtError(
+        f"up to {many(jobs, 'job')} of {many(len(receipts), 'shard')} may be paid; they are not started again. "
+        f"{way_on(receipts)}"
+    )
 
 
 def _start(starter: Starter, receipt: Receipt, tariff: Tariff, bounds: Bounds) -> int:

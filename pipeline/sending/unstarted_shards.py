@@ -41,9 +41,10 @@ def held(ledger: Ledger, receipts: Iterable[Receipt], of: Key) -> set[bytes]:
 def drop(ledger: Ledger, kept: list[Receipt], again: Container[str]) -> None:
     """Unstarted shards that hold something no longer wanted. Raises DoubtError if one of them may be paid."""
     unwanted = [receipt for receipt in ledger if receipt.unstarted and receipt not in kept]
-    for receipt in unwanted:
-        if receipt.lost and receipt.shard not in again:
-            raise DoubtError(f"{doubt(receipt)}, and the batch has changed. {way_on(receipt)}")
+    if lost := [receipt for receipt in unwanted if receipt.lost and receipt.shard not in again]:
+        words = "; ".join(map(doubt, lost))
+        every = [receipt for receipt in unwanted if receipt.lost]
+        raise DoubtError(f"{words}, and the batch has changed. {way_on(every)}")
     for receipt in unwanted:
         ledger.save(receipt, state="cancelled")
 
