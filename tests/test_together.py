@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from pipeline.base.workspace import Workspace
-from pipeline.errors import Busy, Rejected
+from pipeline.errors import Busy, Rejected, SpendError
 from pipeline.sending.submit import submit
 from providers import together
 from tests.conftest import read_jsonl
@@ -83,6 +83,24 @@ def test_a_start_that_times_out_is_sent_once(server, make_batch, send, monkeypat
     send()
     assert server.starts() == 1
     assert server.invoice == [["a"]]
+
+
+def test_a_batch_that_was_uploaded_and_started_by_hand_is_found_and_taken_over(
+    server, make_batch, send, collect, ws
+):
+    """batch.jsonl holds the very bytes that are sent."""
+    make_batch("a", "b", "c")
+    from together import Together as TogetherSDK
+
+    by_hand = TogetherSDK(api_key=KEY, base_url=server.url)
+    file = by_hand.files.upload(file=ws.batch, purpose="batch-api", check=False)
+    by_hand.batches.create(endpoint="/v1/chat/completions", input_file_id=file.id)
+    with pytest.raises(SpendError, match=r"already has a job for these very requests.*batch-0001 .*ADOPT=1"):
+        send()
+    assert server.starts() == 1
+    send(adopt=True)
+    assert collect() == dict.fromkeys("abc", "ok")
+    assert server.starts() == 1
 
 
 @pytest.mark.parametrize("fault", ["500", "drop"])

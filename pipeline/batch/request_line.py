@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
+import orjson
+
 from pipeline.base.lines import escape
 from pipeline.provider import Provider
 
@@ -16,6 +18,11 @@ def identity(line: bytes) -> bytes:
 def encode(provider: Provider, request: dict) -> bytes:
     """The request as the line that is sent."""
     return escape(provider.encode(request))
+
+
+def written(request: dict) -> bytes:
+    """The request as a line of batch.jsonl: where a service takes it as it is, the very bytes that are sent."""
+    return escape(orjson.dumps(request | {"body": dict(sorted(request["body"].items()))}))
 
 
 def asking(provider: Provider, line: bytes, model: str) -> bytes:

@@ -12,11 +12,11 @@ import orjson
 import schemas
 from pipeline.base.duplicate_ids import Ids
 from pipeline.base.faults import Faults
-from pipeline.base.lines import escape
 from pipeline.base.records import blame
 from pipeline.base.warning_limit import Notices
 from pipeline.base.workspace import Workspace
 from pipeline.batch.one_transcript import Pair
+from pipeline.batch.request_line import written
 from pipeline.errors import TooLong
 
 LONGER = "ask with LONG=split, LONG=truncate or a smaller MAX_TOKENS"
@@ -41,7 +41,7 @@ class Writer:
             self.count += 1
             if not schemas.is_valid("request")(request):
                 blame(self._ws.batch, self.count, schemas.faults("request", request), self.faults)
-            self._requests.write(escape(orjson.dumps(request)) + b"\n")
+            self._requests.write(written(request) + b"\n")
             self._index.write(orjson.dumps(carried) + b"\n")
             if (part := carried["part"]) and part["number"] == 1:
                 self._notices.add("long", transcript["id"], _cut(part))
