@@ -134,7 +134,7 @@ def test_bad_input_is_one_clear_line_and_writes_nothing(name, run, tmp_path):
         (["a.txt", "--template", "a.md"], "the template has no {{ text }}"),
         (["a.txt", "--extra", "[1]"], "EXTRA must be a JSON object"),
         (["a.txt", "--extra", '{"model": "x"}'], "EXTRA may not set model"),
-        (["a.txt", "--max-tokens", "0"], "0 is not in the range x>=1"),
+        (["a.txt", "--max-tokens", "0"], "--max-tokens 0: a whole number from 1"),
     ],
 )
 def test_a_wrong_call_is_one_clear_line(words, message, run, tmp_path):
@@ -160,7 +160,7 @@ def test_a_wrong_call_is_one_clear_line(words, message, run, tmp_path):
             ["a.txt", "--encoding", "ascii"],
             "a.txt: not ascii: 2 places cannot be decoded; mend the file or ENCODING=",
         ),
-        (["a.txt", "--errors", "ignore"], "'ignore' is not one of 'stop', 'skip'"),
+        (["a.txt", "--errors", "ignore"], "--errors ignore: stop or skip"),
     ],
 )
 def test_a_wrong_call_of_transcripts_is_one_clear_line(words, message, run, tmp_path):
@@ -175,14 +175,14 @@ def test_a_wrong_call_of_transcripts_is_one_clear_line(words, message, run, tmp_
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--budget", "nan"], "'nan' is no number"),
-        (["--budget", "inf"], "'inf' is no number"),
-        (["--price-in", "nan"], "'nan' is no number"),
-        (["--price-out", "1e9"], "is not in the range"),
-        (["--budget", "5,00"], "'5,00' is no number, like 5.00"),
-        (["--budget", "-1"], "is not in the range"),
-        (["--sample", "0"], "is not in the range"),
-        (["--queue-jobs", "x"], "'x' is not a valid integer"),
+        (["--budget", "nan"], "--budget nan: a number from 0, like 0.5"),
+        (["--budget", "inf"], "--budget inf: a number from 0, like 0.5"),
+        (["--price-in", "nan"], "--price-in nan: a number from 0 to 1,000,000, like 0.5"),
+        (["--price-out", "1e9"], "--price-out 1000000000.0: a number"),
+        (["--budget", "5,00"], "--budget 5,00: a number from 0"),
+        (["--budget", "-1"], "--budget -1.0: a number from 0, like 0.5"),
+        (["--sample", "0"], "--sample 0: a whole number from 1"),
+        (["--queue-jobs", "x"], "--queue-jobs x: a whole number from 1"),
     ],
 )
 def test_a_bound_that_bounds_nothing_is_refused(words, message, run):

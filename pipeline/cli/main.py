@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from pipeline.base.processes import keep_memory
+from pipeline.cli.mistyped import mistyped
 from pipeline.errors import Busy, PipelineError
 
 
@@ -22,6 +23,8 @@ class Doors(click.Group):
             fail(f"{error}; nothing is lost: run the same goal again", error.code)
         except PipelineError as error:
             fail(str(error), error.code)
+        except click.BadParameter as error:
+            fail(mistyped(error), 2)
         except click.ClickException as error:
             fail(error.format_message(), 2)
         except (click.Abort, KeyboardInterrupt):
