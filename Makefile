@@ -66,32 +66,35 @@ MAKEFLAGS     += --warn-undefined-variables --no-builtin-rules
 .SUFFIXES:
 # A target is whole or absent.  Shards, receipts and outputs are never targets, so Make never deletes one.
 .DELETE_ON_ERROR:
-GOALS := help transcripts batch preview try plan submit results export show status runs cancel validate prompts providers demo \
-         install agree check lint test test-long test-sdks test-servers bench clean FORCE
+GOALS := help help-dev transcripts batch preview try plan submit results export show status runs cancel validate prompts \
+         providers demo install agree check lint test test-long test-sdks test-servers bench clean FORCE
 .PHONY: $(GOALS)
 # A word beside `submit` that is no goal is a forgotten `=`: nothing may be paid before make finds that out.
 $(if $(filter submit try,$(MAKECMDGOALS)),$(foreach g,$(filter-out $(GOALS) $(WORK)/%,$(MAKECMDGOALS)),$(error $g is no goal, \
   and nothing was sent; `make` lists the goals$(if $(filter $g,$(VARIABLES)),, and a variable is typed as $g=…))))
 
-help:  ## List the goals and say where the run stands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
+help:  ## List the goals, and say where the run stands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s  %s\n", $$1, $$2}' Makefile
 	@if [ -x $(PYTHON) ]; then echo; $(PIPELINE) status; fi
+
+help-dev:  ##+ List the goals for those who work on the project
+	@awk -F ':.*##[+] ' '/^[a-z-]+:.*##[+] / {printf "  make %-12s  %s\n", $$1, $$2}' Makefile
 
 # ---- the pipeline: one goal, one file, one command ----------------------------------------
 
-transcripts: $(WORK)/transcripts.jsonl  ## Read captions, text, JSON, ... as one transcript a line (free)
+transcripts: $(WORK)/transcripts.jsonl  ## Read captions, text, JSON, … as one transcript a line (free)
 	@echo $<
 batch: $(WORK)/batch.jsonl  ## Turn transcripts into requests (free)
 	@echo $<
-preview: $(WORK)/batch.jsonl | $(AGREE)  ## Show the request for one transcript, as it would be sent (free; ID=…)
+preview: $(WORK)/batch.jsonl | $(AGREE)  ## Show the request for one transcript (free; ID=…)
 	@$(PIPELINE) preview
-try: $(WORK)/batch.jsonl  ## Answer N requests at once at the full price, each beside its prompt (costs cents)
+try: $(WORK)/batch.jsonl  ## Answer N requests at once, at the full price (costs cents)
 	@$(PIPELINE) try
-plan: $(WORK)/batch.jsonl | $(AGREE)  ## Say what `make submit` would send, and what that costs (free)
+plan: $(WORK)/batch.jsonl | $(AGREE)  ## Say what `make submit` would send, and what it costs (free)
 	@$(PIPELINE) plan
-submit: $(WORK)/submitted.json  ## Start a job for each request that has none (the goal that costs money)
+submit: $(WORK)/submitted.json  ## Start a job for each request that has none (COSTS MONEY)
 	@echo $<
-results: $(WORK)/results.jsonl | $(AGREE)  ## Collect the answers, one line per request (free; WAIT=1 waits for them)
+results: $(WORK)/results.jsonl | $(AGREE)  ## Collect the answers, one line a request (free; WAIT=1 waits)
 	@echo $<
 	$(if $(STRICT),@$(PIPELINE) status --strict)
 
@@ -111,17 +114,17 @@ $(WORK)/settings: FORCE | $(INSTALLED)
 $(WORK)/inputs: FORCE $(WORK)/settings
 	@:  # the command above writes it; FORCE makes Make look at its age again
 
-export: results  ## Write the answers as a table, results.csv: a column for each field of structured ones (free)
+export: results  ## Write the answers as a table, results.csv (free)
 	@$(PIPELINE) export
-show: results  ## Print the answers for reading
+show: results  ## Print the answers for reading (free)
 	@$(PIPELINE) show
 agree: | $(INSTALLED)
 	@$(PIPELINE) agree
 runs: | $(INSTALLED)  ## List all runs: what each has, what it cost, what is next
 	@$(PIPELINE) runs
-status: | $(INSTALLED) $(AGREE)  ## Say where every job stands and what to type next
+status: | $(INSTALLED) $(AGREE)  ## Say where every job stands, and what to type next
 	@$(PIPELINE) status
-cancel: | $(INSTALLED) $(AGREE)  ## End the running jobs early (what they finished stays paid, and is fetched)
+cancel: | $(INSTALLED) $(AGREE)  ## End the running jobs early (what they finished stays paid)
 	@$(PIPELINE) cancel
 validate: | $(INSTALLED)  ## Check all transcripts, and list every fault
 	@$(PIPELINE) validate
@@ -129,16 +132,16 @@ prompts: | $(INSTALLED)  ## List the prompts in data/prompts
 	@$(PIPELINE) prompts
 providers: | $(INSTALLED)  ## List the installed provider plugins
 	@$(PIPELINE) providers
-demo:  ## Run everything on data/transcripts with a small model on this machine: no key, no cost
+demo:  ## Try it all with a small model on this machine (free, no key)
 	@$(MAKE) --no-print-directory submit show RUN=demo PROVIDER=local WAIT=1 TRANSCRIPTS=data/transcripts \
 	  PROMPT=data/prompts/demo.md MAX_TOKENS=90
-clean:  ## Remove what is free to rebuild; never shards, jobs or outputs
+clean:  ## Remove what is free to make again; never what was paid
 	@[ ! -x $(PYTHON) ] || $(PIPELINE) remember
 	rm -f $(addprefix $(WORK)/,settings transcripts.jsonl rejected.jsonl batch.jsonl index.jsonl prompts.json round.jsonl round.json submitted.json results.jsonl results.csv)
 
 # ---- the workshop --------------------------------------------------------------------------
 
-install: $(INSTALLED)  ## Make the virtual environment (PROVIDER=local: with the small model)
+install: $(INSTALLED)  ## Make the virtual environment (more such: `make help-dev`)
 $(VENV)/installed: setup.cfg pyproject.toml
 	@test -x $(PYTHON) || python3 -m venv $(VENV) || { rm -rf $(VENV); echo 'on Debian: apt install python3-venv'; false; }
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --editable . && touch $@
@@ -156,16 +159,16 @@ $(VENV)/installed-sdks: | $(VENV)/installed-dev
 $(VENV)/installed-local: providers/local/requirements.txt | $(VENV)/installed
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $< && touch $@
 
-check: lint test  ## What every commit must pass
+check: lint test  ##+ What every commit must pass
 lint: | $(VENV)/installed-dev
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
-test: | $(VENV)/installed-dev $(VENV)/installed-local  ## Run the tests
+test: | $(VENV)/installed-dev $(VENV)/installed-local  ##+ Run the tests
 	@$(PYTHON) -m pytest -n auto
-test-long: | $(VENV)/installed-dev $(VENV)/installed-local  ## Run the long tests too: kill -9 at every step
+test-long: | $(VENV)/installed-dev $(VENV)/installed-local  ##+ Run the long tests too: kill -9 at every step
 	@$(PYTHON) -m pytest -n auto -m 'long or not long'
-test-servers: | $(VENV)/installed-dev .servers/installed  ## Run with batch servers that others wrote
+test-servers: | $(VENV)/installed-dev .servers/installed  ##+ Run with batch servers that others wrote
 	@$(PYTHON) -m pytest tests/test_servers.py
-test-sdks: | $(VENV)/installed-sdks  ## Compare what is sent with what vendors' own SDKs send
+test-sdks: | $(VENV)/installed-sdks  ##+ Compare what is sent with what vendors' own SDKs send
 	@$(PYTHON) -m pytest tests/test_sdks.py tests/test_gemini_sdk.py
-bench: | $(VENV)/installed-dev  ## Measure speed and memory, as ratios in one run
+bench: | $(VENV)/installed-dev  ##+ Measure speed and memory, as ratios in one run
 	@$(PYTHON) tests/bench.py

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -73,6 +74,14 @@ def make(tmp_path):
     with TogetherServer() as server:
         server.polls_needed = 0
         yield Make(scratch, server)
+
+
+def test_every_goal_is_listed_in_80_columns(make):
+    listed = [line for goal in ("help", "help-dev") for line in make.ok(goal).stdout.splitlines()]
+    assert max(map(len, listed)) <= 80
+    goals = re.search(r"^GOALS := ((?:.*\\\n)*.*)", (make.root / "Makefile").read_text(), re.M)[1]
+    named = {line.split()[1] for line in listed if line.startswith("  make ")}
+    assert named == set(goals.replace("\\", "").split()) - {"agree", "lint", "FORCE"}
 
 
 def test_the_rows_of_the_table_for_what_changes(make):
