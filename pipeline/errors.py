@@ -11,7 +11,7 @@ class PipelineError(Exception):
 
 
 class InputError(PipelineError):
-    """Bad input or usage: nothing was written and nothing was sent."""
+    """Bad input or usage: nothing was written and nothing is sent."""
 
     code = 2
 

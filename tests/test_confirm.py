@@ -48,7 +48,7 @@ def test_on_a_terminal_a_person_is_asked_once(agrees, send, make_batch):
     if agrees:
         send(Asked(confirm=5.0), ask=ask)
     else:
-        with pytest.raises(SpendError, match="nothing was sent"):
+        with pytest.raises(SpendError, match="nothing is sent"):
             send(Asked(confirm=5.0), ask=ask)
     assert len(questions) == 1 and len(send.service.jobs) == agrees
 

@@ -81,14 +81,17 @@ def test_it_stays_so_when_the_batch_is_made_again_and_is_tried_again_as_it_was_s
     assert outcomes(run) == dict.fromkeys("abcd", "ok") and len(run.till.jobs) == 5
 
 
-def test_a_second_correction_comes_on_top(failed):
+def test_a_second_correction_takes_the_place_of_the_first(failed):
     run = failed
     run.till.fails = {"b"}
     run.submit(again(LONGER))
     outcomes(run)
     run.submit(again(OTHER))
-    assert bodies(run) == {"b": ("Llama-3.3-70B", 90)}
-    assert read_jsonl(run.ws.corrections)[0]["body"] == {"max_tokens": 90, "model": "Llama-3.3-70B"}
+    assert bodies(run) == {"b": ("Llama-3.3-70B", 50)}
+    assert read_jsonl(run.ws.corrections)[0]["body"] == {"model": "Llama-3.3-70B"}
+    outcomes(run)
+    run.submit(again(Correction({"max_tokens": 50}, "MAX_TOKENS=50")))  # as the batch has it
+    assert bodies(run) == {"b": ("Llama-3.1-8B", 50)}
 
 
 def test_over_the_budget_nothing_is_corrected(failed):
@@ -311,3 +314,64 @@ def test_a_line_of_another_wire_that_stands_as_it_was_sent_is_not_changed(failed
     with pytest.raises(PipelineError, match="stands as another release sent it, and cannot be changed"):
         run.submit(again(LONGER))
     assert len(run.till.jobs) == 2
+
+
+def test_a_correction_that_was_never_started_is_in_no_batch(make, server):  # noqa: F811
+    server.errors = {"orchard": "overloaded"}
+    ok(make("submit"))
+    ok(make("results"))
+    server.fault("create", "400")
+    assert make("submit", RETRY=1, MODEL="typo")[0] == 4
+    clean()
+    ok(make("batch"))
+    assert {row["body"]["model"] for row in read_jsonl(KEPT.batch)} == {"openai/gpt-oss-120b"}
+
+
+def test_a_first_part_that_failed_is_sent_again(make, server):  # noqa: F811
+    from pathlib import Path
+
+    from tests.releases.make import long_talk
+
+    Path("talks/long.txt").write_text(long_talk(60))
+    split = {"LONG": "split", "CONTEXT": 1200, "MAX_TOKENS": 200}
+    server.errors = {"long.p01": "overloaded"}
+    ok(make("submit", **split))
+    ok(make("results", **split))
+    server.errors = {}
+    ok(make("submit", RETRY=1))
+    assert server.invoice[1:] == [["long.p01"]]
+
+
+def test_an_answer_to_a_correction_that_is_not_valid_can_be_asked_for_again(make, server):  # noqa: F811
+    from pathlib import Path
+
+    Path("mood.json").write_text(json.dumps({"type": "object", "required": ["mood"]}))
+    words = []
+
+    def said(rows):
+        for row in rows:
+            row["response"]["body"]["choices"][0]["message"]["content"] = words[-1]
+        return rows
+
+    server.rows, asked = said, {"ANSWER": "mood.json"}
+    words.append('{"mood": "calm"}')
+    server.errors = {"orchard": "overloaded"}
+    ok(make("submit", **asked))
+    ok(make("results", **asked))
+    server.errors = {}
+    words.append("no JSON")
+    ok(make("submit", **asked, RETRY=1, MODEL="other/model"))
+    ok(make("results", **asked))
+    words.append('{"mood": "glad"}')
+    ok(make("submit", **asked, RETRY=1))
+    ok(make("results", **asked))
+    assert server.invoice[1:] == [["orchard"]] * 2
+    assert {row["outcome"] for row in read_jsonl(KEPT.results)} == {"ok"}
+
+
+def test_where_nothing_was_sent_there_is_nothing_to_correct(tmp_path):
+    run = Run(tmp_path / "run", Till())
+    run.batch({"a": "oats"})
+    with pytest.raises(InputError, match=r"nothing was sent yet: `make batch MAX_TOKENS=90`"):
+        run.submit(again(LONGER))
+    assert run.till.jobs == []

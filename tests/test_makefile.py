@@ -98,7 +98,7 @@ def test_the_rows_of_the_table_for_what_changes(make):
     assert "PROMPT=data/prompts/demo.md is not taken: the run has PROMPT=data/prompts/summary.md" in said
     make.refused("submit", says="`make batch PROMPT=data/prompts/demo.md` makes it anew", **demo)
     make.ok("batch", **demo)
-    make.refused("results", says="put it back, or `make submit` with a new RUN=")
+    make.refused("results", says="put it back, or choose a new RUN=")
     make.refused("submit", says="already submitted with another body")
     make.ok("batch", **summary)
     make.ok("submit", "results")
@@ -240,7 +240,7 @@ def test_a_job_of_another_checkout_is_named_and_adopted(make):
     make.ok("submit")
     shutil.rmtree(make.root / "data" / "runs")
     make.refused("submit", says="ADOPT=1")
-    assert "nothing was sent; 3 requests in 1 job" in make.ok("submit", "results", ADOPT=1).stdout
+    assert "nothing is sent; 3 requests in 1 job" in make.ok("submit", "results", ADOPT=1).stdout
     assert make.server.invoice == [["a", "b", "c"]]
     make.talks("a", "b", "c", "d")
     make.refused("submit", says="`make submit` without ADOPT=1 pays for them", ADOPT=1)

@@ -197,7 +197,7 @@ def test_without_a_price_there_is_no_budget(tmp_path, price):
     run = Run(tmp_path / "run", Till(), price)
     run.batch({"a": "oats"})
     with pytest.raises(
-        SpendError, match=r"the price of Llama-3\.1-8B is not known; nothing was sent\. PRICE_IN and"
+        SpendError, match=r"the price of Llama-3\.1-8B is not known; nothing is sent\. PRICE_IN and"
     ):
         run.submit(Asked(bounds=Bounds(100)))
     assert run.till.jobs == []

@@ -345,7 +345,7 @@ def test_a_file_may_be_in_another_store(service):
     assert asked == [f"Bearer {service.secret}", None]
 
 
-HINT = "next: `make results PROVIDER=acme`, with the same variables\n"
+HINT = "next: `make results`\n"
 
 
 def test_a_queue_of_one_job_is_sent_on_as_jobs_end(tmp_path, monkeypatch, run):

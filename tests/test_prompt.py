@@ -169,7 +169,7 @@ def test_preview_is_the_request(run, tmp_path):
     run("batch", talks, "--model", "m")
     code, said, _ = run("preview")
     assert code == 0
-    assert said.startswith('custom_id  a\nbody       {"model":"m","max_tokens":4000}\nsize       about ')
+    assert said.startswith('custom_id  a\nbody       {"max_tokens":4000,"model":"m"}\nsize       about ')
     assert said.endswith("\n--- user ---\nwords\n")
     code, said, _ = run("preview", "--id", "b/c")
     assert said.endswith("--- user ---\nother \\u001b[2Jwords\n")

@@ -55,7 +55,7 @@ class Old:
         self.paid = Counter(name for names, receipt in sent if not receipt.unstarted for name in names)
         rows = [row for path in (self.ws.batch, self.ws.round) if path.exists() for row in read_jsonl(path)]
         asked = {plugin.custom_id(shards.encode(plugin, row)) for row in rows}
-        self.left = asked - self.paid.keys()  # of which nothing was sent
+        self.left = asked - self.paid.keys()  # of which nothing is sent
         if isinstance(server, TogetherServer):
             self._known({tuple(names): receipt for names, receipt in sent}, case["jobs"])
 

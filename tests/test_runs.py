@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 
@@ -227,8 +228,24 @@ def test_without_its_file_a_run_is_still_what_it_was_made_with(talks):
 
 def test_what_a_batch_was_to_be_made_with_is_not_forgotten_because_it_failed(make):  # noqa: F811
     make.refused("batch", RUN="talks", MODEL="mine", PROMPT="tpoics", says="tpoics: No such file")
-    make.refused("submit", RUN="talks", says="and the batch was made with")
+    for goal in ("submit", "plan", "results", "batch"):
+        make.refused(goal, RUN="talks", TRANSCRIPTS="", says="tpoics: No such file")
     assert make.server.requests == []
+    make.ok("batch", RUN="talks", TRANSCRIPTS="", PROMPT="topics")
+    assert models(make) == {("mine", 800, None)}
+
+
+def test_a_value_that_no_goal_takes_is_refused_before_anything_is_made(talks):
+    talks.ok("submit", "results", RUN="talks")
+    talks.talks("a", "b", "c", "d")
+    talks.refused("submit", RUN="talks", SAMPLE="x", says="SAMPLE=x: a whole number from 1")
+    talks.ok("results", RUN="talks")
+
+
+def test_goals_that_are_named_are_of_the_run(talks):
+    said = talks.ok("submit", RUN="talks").stdout + talks.ok("status", RUN="talks").stdout
+    said += talks.ok("plan", RUN="talks").stdout + talks("results", RUN="talks", STRICT=1).stderr
+    assert "`make results RUN=talks`" in said and not re.search(r"`make (submit|results|plan|batch)`", said)
 
 
 @pytest.mark.parametrize("goals", [("preview",), ("-B", "plan"), ("-B", "results")])
@@ -246,7 +263,7 @@ def test_a_goal_that_reads_never_takes_what_is_typed(goals, talks):
 def test_a_word_beside_submit_that_is_no_goal_pays_for_nothing(talks):
     for words in (("SAMPLE", "1"), ("resutls",), ("BUDGET:0.01",), ("MODEL",)):
         done = talks("submit", *words, RUN="talks")
-        assert done.returncode == 2 and "and nothing was sent" in done.stderr
+        assert done.returncode == 2 and "and nothing is sent" in done.stderr
     assert talks.server.requests == []
 
 

@@ -68,7 +68,7 @@ def test_a_plugin_of_its_own_distribution_runs(copy):
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[transcript_batch.providers]\nbroken = broken\n")
-    assert "nothing was sent" in run(copy, "make", "submit", "PROVIDER=folder")
+    assert "nothing is sent" in run(copy, "make", "submit", "PROVIDER=folder")
     said = run(copy, "make", "providers")
     assert "jobs handed over in a shared folder" in said
     assert "broken: provider 'broken' does not load: SystemExit: boom" in said

@@ -98,7 +98,7 @@ def test_the_budget_is_for_what_is_asked_now(ws, provider, make):
     pairs = trial.chosen(ws, 2)
     cost = trial.most([request for request, _ in pairs], Tariff(provider))
     assert 0 < cost < 0.01
-    with pytest.raises(SpendError, match=r"nothing was sent: .* they may cost \$0\.00\d+; raise BUDGET"):
+    with pytest.raises(SpendError, match=r"nothing is sent: .* they may cost \$0\.00\d+; raise BUDGET"):
         tried(ws, provider, 2, budget=cost * 0.99)
     assert provider.asked == []
     done = tried(ws, provider, 2, budget=cost * 1.01)

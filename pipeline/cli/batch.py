@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import click
-
 from pipeline.base.humanize import many
 from pipeline.cli.command import command
 from pipeline.cli.from_make import reads_only
 from pipeline.cli.given import Given
-from pipeline.cli.main import say
+from pipeline.cli.main import say, tell
 from pipeline.cli.options import ASKING
 
 if TYPE_CHECKING:
@@ -31,7 +29,7 @@ def batch(given: Given) -> None:
     asked = asking.asked(given)
     with lock(given.ws.lock, "batch"):
         _read(given)
-        click.echo(_batch(given, asked))
+        tell(_batch(given, asked))
 
 
 def _read(given: Given) -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import click
-
 from pipeline.base.humanize import many
 from pipeline.cli.command import command
 from pipeline.cli.given import Given
-from pipeline.cli.main import say
+from pipeline.cli.main import say, tell
 
 
 @command("cancel", "RUN PROVIDER SETTLE ACCOUNT")
@@ -24,4 +22,4 @@ def cancel(given: Given) -> None:
         same_account(starter.ledger, plugin, given.ACCOUNT)
         count = cancel(starter.ledger, plugin, starter, say)
     asked = f"asked {many(count, 'job')} to end; `make results` fetches what they finished"
-    click.echo(asked if count else "no job runs")
+    tell(asked if count else "no job runs")

@@ -12,6 +12,7 @@ from click.core import ParameterSource
 from pipeline.cli import from_make
 from pipeline.cli.given import Given
 from pipeline.cli.main import main
+from pipeline.cli.named_run import DEFAULT, about
 from pipeline.cli.options import option
 
 SAID = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
@@ -24,6 +25,7 @@ def command(name: str, variables: str, hidden: bool = False) -> Callable:
         params = [option(variable) for variable in variables.split()]
 
         def call(**values: Any) -> None:
+            about(values.get("RUN", DEFAULT))
             function(Given(values, frozenset(_typed(values)), from_make.local()))
 
         done = click.Command(name, callback=call, params=params, help=function.__doc__, hidden=hidden)

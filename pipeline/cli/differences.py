@@ -34,12 +34,12 @@ def check_unchanged(given: Given) -> None:
         now = f"{name}={value}" if value not in (None, "") else f"{name} is not said any more"
         back = f"leave {name} out" if name in given.typed or name in PAIR else "put it back in run.yaml"
         raise InputError(
-            f"{now}, and the batch was made {then}; nothing was sent. `{_batch(given, name, value)}` makes it anew "
+            f"{now}, and the batch was made {then}; nothing is sent. `{_batch(given, name, value)}` makes it anew "
             f"(free), or {back}"
         )
     for path in _changed(made):
         raise InputError(
-            f"{path} has changed since the batch was made; nothing was sent. `{_batch(given)}` makes it anew "
+            f"{path} has changed since the batch was made; nothing is sent. `{_batch(given)}` makes it anew "
             "(free), or put the file back"
         )
 

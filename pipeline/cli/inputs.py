@@ -5,12 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import click
-
 from pipeline.base.humanize import many
 from pipeline.batch.remembered_settings import Reading
 from pipeline.cli.given import Given
-from pipeline.cli.main import say
+from pipeline.cli.main import say, tell
 from pipeline.cli.progress import Bar
 from pipeline.errors import InputError
 from pipeline.transcripts.encoding import known
@@ -48,9 +46,9 @@ def read(
 
 def _told(given: Given, tally: Tally) -> None:
     formats = ", ".join(f"{count:,} {name}" for name, count in tally.formats.most_common())
-    click.echo(f"{many(tally.transcripts, 'transcript')}: {formats}")
+    tell(f"{many(tally.transcripts, 'transcript')}: {formats}")
     if tally.rejected:
-        click.echo(f"{many(tally.rejected, 'transcript')} left out, with the reasons in {given.ws.rejected}")
+        tell(f"{many(tally.rejected, 'transcript')} left out, with the reasons in {given.ws.rejected}")
     if tally.passed:
         passed = ", ".join(f"{count:,} {name}" for name, count in tally.passed.most_common(8))
         say(f"not read, by their suffix or name: {passed}")

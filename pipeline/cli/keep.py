@@ -29,6 +29,13 @@ def keep_current(given: Given) -> None:
         keep(given.ws, given.own, given.plugin.variables)
 
 
+def keep_typed(given: Given) -> None:
+    """Of a run that has no file yet, what was typed: where its batch cannot be made, it is still to be."""
+    if given.own is None:
+        typed = {name: given.values[name] for name in (*READ, *ASKING.split()) if name in given.typed}
+        keep(given.ws, Section(typed | remembered(given.plugin)), given.plugin.variables)
+
+
 def keep_reading(given: Given, reading: Reading) -> None:
     """What a run that was made reads now, and how; of a new one the stamp knows it until a batch is made."""
     read = {name.upper(): value for name, value in vars(reading).items() if value}

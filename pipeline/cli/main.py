@@ -10,6 +10,7 @@ import click
 
 from pipeline.base.processes import keep_memory
 from pipeline.cli.mistyped import mistyped
+from pipeline.cli.named_run import named
 from pipeline.errors import Busy, PipelineError
 
 
@@ -36,12 +37,17 @@ class Doors(click.Group):
 
 
 def fail(text: str, code: int) -> None:
-    click.echo(f"error: {text}", err=True)
+    click.echo(f"error: {named(text)}", err=True)
     sys.exit(code)
 
 
 def say(text: str) -> None:
-    click.echo(text, err=True)
+    click.echo(named(text), err=True)
+
+
+def tell(text: str) -> None:
+    """Say what a command has come to, on standard output."""
+    click.echo(named(text))
 
 
 @click.group(cls=Doors, context_settings={"help_option_names": ["-h", "--help"]})

@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from pipeline.cli.options import TABLE
+from pipeline.cli.from_make import TYPED
+from pipeline.cli.options import TABLE, option
 from pipeline.errors import clean
 
 
@@ -20,6 +21,14 @@ def mistyped(error: click.BadParameter) -> str:
     value = error.message.partition(" is ")[0].strip("'")
     typed = f"{name}=" if os.environ.get(name, "").strip() else f"{error.param.opts[0]} "
     return f"{typed}{clean(value, 60)}: {takes(TABLE[name])}"
+
+
+def check_types() -> None:
+    """Raises BadParameter if make was typed a value that its variable does not take, whichever goal uses it: before
+    anything is made."""
+    for name in os.environ.get(TYPED, "").split():
+        if name in TABLE:
+            option(name).type_cast_value(click.get_current_context(), os.environ[name])
 
 
 def takes(row: Mapping[str, Any]) -> str:

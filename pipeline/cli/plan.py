@@ -7,6 +7,7 @@ import orjson
 
 from pipeline.cli.command import command
 from pipeline.cli.given import Given
+from pipeline.cli.main import tell
 from pipeline.cli.options import CORRECTING, PLANNING
 
 
@@ -22,4 +23,4 @@ def plan(given: Given) -> None:
     if given.JSON:
         click.echo(orjson.dumps(facts(made), option=orjson.OPT_INDENT_2))
     for line in () if given.JSON else table(made):
-        click.echo(line)
+        tell(line)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import click
 
 from pipeline.base.humanize import elapsed, many
+from pipeline.cli.named_run import named
 from pipeline.jobs.ledger import Ledger
 
 
@@ -30,7 +31,7 @@ class Progress:
 
     def news(self, text: str) -> None:
         self.end()
-        click.echo(text, err=True)
+        click.echo(named(text), err=True)
 
     def end(self) -> None:
         """Leave the changing line, so that what follows starts on its own."""
@@ -66,7 +67,7 @@ class Bar:
 
     def news(self, text: str) -> None:
         self.end()
-        click.echo(text, err=True)
+        click.echo(named(text), err=True)
 
     def end(self) -> None:
         """Take the line away; what was said stays."""

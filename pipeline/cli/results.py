@@ -6,12 +6,11 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 
-import click
-
 from pipeline.base.humanize import many
 from pipeline.cli.check_complete import AGAIN, check_complete
 from pipeline.cli.command import command
 from pipeline.cli.given import Given
+from pipeline.cli.main import tell
 from pipeline.cli.options import PRICES
 
 
@@ -20,7 +19,7 @@ def results(given: Given) -> None:
     """Collect the output of the jobs, one line per request (free)."""
     given.known()
     counts = _collected(given)
-    click.echo("\n".join(_said(given, counts)))
+    tell("\n".join(_said(given, counts)))
     if given.STRICT:
         check_complete(counts, _rounds(counts))
 

@@ -8,6 +8,7 @@ from pipeline.cli.command import command
 from pipeline.cli.from_make import MAKES, goals
 from pipeline.cli.given import Given
 from pipeline.cli.main import say
+from pipeline.cli.mistyped import check_types
 from pipeline.cli.options import ASKING, READING
 from pipeline.errors import InputError
 
@@ -26,6 +27,7 @@ def settings(given: Given) -> None:
 
     if goals() - {"transcripts", "batch"} and not given.TRANSCRIPTS:
         given.known()
+    check_types()
     plugin = given.plugin
     remember(given.ws, lambda: plugin)
     if goals() & MAKES:
@@ -35,12 +37,14 @@ def settings(given: Given) -> None:
     reading = inputs.reading(given)
     gone = _as_made(given) and any(not path.exists() for path in asking.paths(given))
     settings(given.ws, reading, None if gone else asking.stamp(given), _found(given, reading))
+    if goals() & MAKES:
+        keep.keep_typed(given)
 
 
 def _as_made(given: Given) -> bool:
     """Whether the goals pay for the batch that is there, and do not make it."""
     ws = given.ws
-    begun = any(path.exists() for path in (ws.batch, ws.asked, ws.settings))  # or was to be made
+    begun = ws.batch.exists() or ws.asked.exists()
     return bool(goals() & {"submit", "try"}) and not goals() & {"batch", "transcripts"} and begun
 
 

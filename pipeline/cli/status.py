@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import click
-
 from pipeline.cli.check_complete import check_complete
 from pipeline.cli.command import command
 from pipeline.cli.given import Given
+from pipeline.cli.main import tell
 from pipeline.cli.options import PRICES
 
 
@@ -19,6 +18,6 @@ def status(given: Given) -> None:
     if given.typed & {"RUN", "PROVIDER"}:
         given.known()
     for line in status(given.ws, lambda: given.tariff):
-        click.echo(line)
+        tell(line)
     if given.strict:
         check_complete(outcomes(given.ws))

@@ -11,6 +11,7 @@ import click
 from pipeline.base.humanize import many
 from pipeline.cli.command import command
 from pipeline.cli.given import Given
+from pipeline.cli.main import tell
 from pipeline.cli.options import CORRECTING, PLANNING
 
 OWN = "SETTLE ADOPT AGAIN ACCOUNT PARTIAL CONFIRM YES WAIT POLL no_new_jobs"
@@ -24,17 +25,16 @@ def submit(given: Given) -> None:
     ask = _ask if sys.stdin.isatty() and sys.stderr.isatty() else None
     done = sendall(given.watch(), given.asked, wait=given.WAIT, new_jobs=not given.no_new_jobs, ask=ask)
     if not given.no_new_jobs:
-        click.echo(_said(done, given.PROVIDER))
+        tell(_said(done))
 
 
 def _ask(question: str) -> bool:
     return click.confirm(question, err=True)
 
 
-def _said(done: Mapping[str, Any], provider: str) -> str:
-    sent = f"{done['sent_now']:,} sent now" if done["sent_now"] else "nothing was sent"
+def _said(done: Mapping[str, Any]) -> str:
+    sent = f"{done['sent_now']:,} sent now" if done["sent_now"] else "nothing is sent"
     whole = f"{many(done['requests'], 'request')} in {many(len(done['jobs']), 'job')}"
     if done["unsent"]:
         whole = f"{done['unsent']:,} of {many(done['requests'], 'request')} not sent yet"
-    with_these = "" if provider == "together" else f" PROVIDER={provider}"
-    return f"{sent}; {whole}; next: `make results{with_these}`, with the same variables"
+    return f"{sent}; {whole}; next: `make results`"

@@ -16,7 +16,7 @@ from pipeline.provider import Provider
 class Sent:
     """Requests that were started, each with the number of its shard: by identity, and by custom_id as sent.
 
-    `tried` are those that RETRY sends again only as they were. `newest` are the last shards of the transcripts of
+    `tried` are those that RETRY sends again. `newest` are the last shards of the transcripts of
     which something that is asked now was sent.
     """
 
@@ -38,10 +38,11 @@ class Sent:
 
         A `later` round may combine answers that are newer than the last one that did.
         """
+        if identity(line) in self.tried:
+            return False
         if known not in self.names:
             return whole(name) in self._wholes and whole(name) not in self.newest
-        newer = later and self.newest.get(whole(name), -1) > self.names[known]
-        return identity(line) not in self.tried and not newer
+        return not (later and self.newest.get(whole(name), -1) > self.names[known])
 
     @cached_property
     def _wholes(self) -> set[str]:
@@ -51,9 +52,8 @@ class Sent:
 def sent(ledger: Ledger, provider: Provider, retry: bool, until: int | None = None) -> Sent:
     """All requests that were started.
 
-    With `retry`, less those that failed in shards below the number `until`. One whose answer was not valid is sent
-    again only as it was: it is `tried`, and its custom_id stays, since under another schema it is another request,
-    and paid.
+    With `retry`, less those that failed in shards below the number `until`: they are `tried`. Of one whose answer
+    was not valid the custom_id stays, since under another schema it is another request, and paid.
     """
     found, reader = Sent(), Reader(ledger.ws, provider)
     for number, receipt in enumerate(ledger):
@@ -65,7 +65,8 @@ def sent(ledger: Ledger, provider: Provider, retry: bool, until: int | None = No
             name = provider.custom_id(line)
             if not again or name in valid:
                 found.lines[identity(line)] = found.names[name] = number
-            elif name in invalid:
-                found.tried.add(identity(line))
+                continue
+            found.tried.add(identity(line))
+            if name in invalid:
                 found.names[name] = number
     return found

@@ -30,6 +30,7 @@ class Bill:
     most: float | None  # with second jobs that were cancelled
     bound: bool = False
     seconds: int = 0
+    lost: int = 0  # starts that had no answer, and whose jobs were not found
 
 
 def bill(ledger: Iterable[Receipt], tariff: Tariff) -> Bill:
@@ -52,6 +53,7 @@ def bill(ledger: Iterable[Receipt], tariff: Tariff) -> Bill:
         most=committed(receipts, tariff),
         bound=not all(map(exactly, ended, prices)),
         seconds=sum(len(receipt.duplicates) for receipt in ended),
+        lost=sum(receipt.lost for receipt in receipts),
     )
 
 

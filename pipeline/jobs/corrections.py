@@ -40,19 +40,19 @@ class Corrections:
         return _changed(request, row["body"])
 
     def plan(self, request: Request, about: Mapping[str, Any], body: Mapping[str, Any]) -> Request:
-        """The request with these fields in its body, which are written down by `save`; itself if they are there.
+        """The request of the batch with these fields in its body, in place of an earlier correction, for `save`.
 
         Raises InputError for one that cannot be changed.
         """
-        if _says(request, body):
-            return request
-        if self._stands(request):
+        if self._stands(request) and not _says(request, body):
             raise InputError("it stands as another release sent it, and cannot be changed; choose a new RUN")
         name, of = request["custom_id"], _of(request, about)
-        before = self._said.get(name, {})
-        fields = {**(before["body"] if before.get("of") == of else {}), **body}
-        self.planned[name] = {"custom_id": name, "of": of, "body": fields}
-        return _changed(request, body)
+        row = {"custom_id": name, "of": of, "body": dict(body)}
+        if self._said.get(name, {"body": {}})["body"] != row["body"] and (
+            name in self._said or not _says(request, body)
+        ):
+            self.planned[name] = row
+        return request if _says(request, body) else _changed(request, body)
 
     def keep(self, names: Container[str]) -> None:
         """Plan for these requests alone."""

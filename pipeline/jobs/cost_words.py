@@ -31,8 +31,10 @@ def money(bill: Bill) -> str:
     words = [f"{dollars(bill.cost)}{most}: {tokens}{running}"]
     if bill.estimate.cost is not None:
         words.append(f"{dollars(bill.estimate.cost)} was expected, {dollars(bill.estimate.cost_most)} at most")
-    if bill.seconds and bill.most is not None:
-        words.append(f"{dollars(bill.most)} at most with {many(bill.seconds, 'second job')}, found and cancelled")
+    seconds = f"{many(bill.seconds, 'second job')}, found and cancelled" if bill.seconds else ""
+    lost = f"{many(bill.lost, 'start')} that had no answer and may be paid" if bill.lost else ""
+    if (seconds or lost) and bill.most is not None:
+        words.append(f"{dollars(bill.most)} at most with {' and '.join(filter(None, [seconds, lost]))}")
     if bill.full and bill.cost < bill.full:
         words.append(f"{1 - bill.cost / bill.full:.0%} less than {dollars(bill.full)} at once".replace("%", " %"))
     return "; ".join(words)

@@ -73,8 +73,8 @@ class Kept:
         keys = [source(transcript), *([reading(transcript)] if self._read else [])]
         alike = [one for key in keys for one in self._all(key) if one.asks(ask)]
         own = [one for one in alike if one.row.get("id") == transcript["id"]]
-        some = own or (alike if _asks_alone(prompt, keys[0]) else [])
-        if not any(one.receipt.begun for one in some):
+        some = [one for one in own or (alike if _asks_alone(prompt, keys[0]) else []) if one.receipt.begun]
+        if not some:
             return []
         latest = max(some, key=lambda one: one.receipt.number)
         newest = {

@@ -37,7 +37,7 @@ def next_goal(ws: Workspace, ledger: Ledger) -> str:
     begun = list(ledger)
     if any(receipt.state == "starting" for receipt in begun):
         return "a submit was interrupted: `make submit` finishes it"
-    if lost := [receipt for receipt in begun if receipt.doubted]:
+    if lost := [receipt for receipt in begun if receipt.unstarted and receipt.lost]:
         return f"`make submit` looks again for the job of {lost[0].shard}; AGAIN={lost[0].shard} pays once more"
     if planned := sum(receipt.requests for receipt in begun if receipt.unstarted):
         return f"`make submit` sends what is planned: {many(planned, 'request')}"

@@ -39,6 +39,8 @@ def unproven(starter: Starter) -> str:
     receipt = ledger.receipts.get(shard)
     if not (at_once and receipt and receipt.ref):
         return ", and the list of this account does not show each job at once"
+    if any(one.ref and _age(one) > _age(receipt) for one in starter.ledger):
+        return ", and the list could not be read after the last good start"
     find = starter.provider.find
     try:
         jobs = starter.clock.patiently(lambda: find(ledger.shard(receipt), receipt.handle or {}))
@@ -50,6 +52,10 @@ def unproven(starter: Starter) -> str:
         if job in [job.ref["id"] for job in jobs]
         else f", and the list does not show {job} either, which is there"
     )
+
+
+def _age(receipt: Receipt) -> tuple[float, int]:
+    return receipt.intent or 0.0, receipt.number
 
 
 def _last(provider: Provider) -> tuple[Ledger, str, bool] | None:

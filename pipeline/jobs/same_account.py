@@ -30,9 +30,11 @@ def same_account(ledger: Ledger, provider: Provider, said: str, *, pays: bool = 
 
 def _differs(receipt: Receipt, now: dict[str, str], said: str) -> str:
     before = receipt.account or {}
-    typed = f"; ACCOUNT={said} is not the one of now" if said and said != before["id"] else ""
+    typed = f"ACCOUNT={said} is not the one of now. " if said and said != before["id"] else ""
+    key = before["url"] == now["url"]
+    what = "the key, or the path of its address, is another now" if key else f"the address is {now['url']} now"
     return (
-        f"{receipt.shard} was started at {before['url']} by account {before['id']}, and address and key of now are "
-        f"{now['url']} and account {now['id']} (a hash of both){typed}; nothing was asked there. Set those that "
-        f"started it; if they were only renewed, ACCOUNT={now['id']} says so"
+        f"{typed}{receipt.shard} was started at {before['url']} by account {before['id']} (a hash of address and "
+        f"key); {what}, account {now['id']}: nothing was asked there. Export what started it; if it was only "
+        f"renewed, ACCOUNT={now['id']} says that the job is there"
     )

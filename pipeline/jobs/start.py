@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.errors import Ambiguous, Busy, Rejected, SpendError
-from pipeline.jobs.lost_start import recover
+from pipeline.errors import Ambiguous, Busy, DoubtError, Rejected, SpendError
+from pipeline.jobs.lost_start import doubt, recover
 from pipeline.jobs.receipt import Receipt
 from pipeline.jobs.second_job import first_look
 from pipeline.jobs.start_context import Starter
@@ -29,6 +29,8 @@ def start(starter: Starter, receipt: Receipt) -> Receipt:
     late = [job for job in others if receipt.doubtful and job.ref["id"] not in receipt.known]
     if late and (found := taken(starter, receipt, late)):
         return found
+    if late and receipt.shard not in starter.again:
+        raise DoubtError(f"{doubt(receipt)}, as {names(late)}, of which the list does not say whose it is")
     if job := _stranger(starter, receipt, [job for job in others if job.exact]):
         return adopt(starter, receipt, job)
     name, before = receipt.shard, [job.ref["id"] for job in there]
@@ -37,10 +39,11 @@ def start(starter: Starter, receipt: Receipt) -> Receipt:
 
 
 def _staged(starter: Starter, receipt: Receipt) -> Receipt:
-    if receipt.state != "planned":
+    now = account(starter)
+    if receipt.state != "planned" and (receipt.lost or receipt.account in (None, now)):
         return receipt
     handle = starter.clock.patiently(lambda: starter.provider.stage(starter.ledger.shard(receipt)))
-    return starter.ledger.save(receipt, state="uploaded", handle=handle)
+    return starter.ledger.save(receipt, state="uploaded", handle=handle, account=now)
 
 
 def _stranger(starter: Starter, receipt: Receipt, strangers: list[Found]) -> Found | None:
@@ -50,7 +53,7 @@ def _stranger(starter: Starter, receipt: Receipt, strangers: list[Found]) -> Fou
         return best(strangers)
     if starter.adopt:
         raise SpendError(
-            f"{receipt.shard}: the service has no other job of exactly these requests; nothing was sent. "
+            f"{receipt.shard}: the service has no other job of exactly these requests; nothing is sent. "
             "`make submit` without ADOPT=1 pays for them"
         )
     if strangers and not starter.replace:

@@ -31,7 +31,7 @@ def _jobs(ledger: Ledger) -> Iterator[str]:
     for receipt in ledger:
         state = receipt.state if receipt.settled or not receipt.ended else f"{receipt.state}, not fetched yet"
         done = f"{receipt.done:,} of " if receipt.done is not None and not receipt.ended else ""
-        none = f"up to {many(receipt.lost, 'job')} that cannot be found" if receipt.lost else "no job yet"
+        none = f"up to {many(receipt.lost, 'job')} may be paid" if receipt.lost else "no job yet"
         job = receipt.ref["id"] if receipt.ref else none
         yield f"shard    {receipt.shard}  {state:<10}  {done}{many(receipt.requests, 'request')}  {job}"
         if receipt.error:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections import Counter
+from dataclasses import asdict, replace
 from typing import Any
 
 from pipeline.errors import Busy, Rejected, UnfinishedError, Unlisted
@@ -17,13 +18,24 @@ def listed(starter: Starter, receipt: Receipt) -> list[Found]:
     Without an upload a provider may still find one by the shard alone.
     """
     try:
-        return starter.provider.find(starter.ledger.shard(receipt), receipt.handle or {})
+        return _told_apart(starter.provider.find(starter.ledger.shard(receipt), receipt.handle or {}))
     except Unlisted:
         return []
     except KeyError:
         if receipt.handle:
             raise
         return []
+
+
+def _told_apart(jobs: list[Found]) -> list[Found]:
+    """Of entries that cannot be read some may be equal: one more of them is another one."""
+    seen, apart = Counter[str](), []
+    for job in jobs:
+        name = job.ref["id"]
+        seen[name] += 1
+        again = not job.state and seen[name] > 1
+        apart.append(replace(job, ref={**job.ref, "id": f"{name}-{seen[name]}"}) if again else job)
+    return apart
 
 
 def mine(starter: Starter, receipt: Receipt, jobs: list[Found] | None = None) -> list[Found]:

@@ -30,7 +30,7 @@ def afford(
     if so_far is None or None in prices:
         models = sorted({receipt.model for receipt in waiting})
         raise SpendError(
-            f"BUDGET={bounds.budget:g}, and the price of {', '.join(models)} is not known; nothing was sent. "
+            f"BUDGET={bounds.budget:g}, and the price of {', '.join(models)} is not known; nothing is sent. "
             "PRICE_IN and PRICE_OUT give it, in dollars for a million tokens"
         )
     if so_far + sum(prices) > bounds.budget:

@@ -18,10 +18,11 @@ def check_all_sent(ledger: Ledger, found: Pending, partial: bool) -> None:
     """
     if any(receipt.state == "starting" for receipt in ledger):
         raise IncompleteError("a submit was interrupted; run `make submit` to finish it")
+    partial = partial and any(receipt.ref for receipt in ledger)
     if lost := [receipt for receipt in ledger if receipt.unstarted and receipt.lost and not partial]:
         raise IncompleteError(f"{'; '.join(map(doubt, lost))}. {way_on(lost)}; PARTIAL=1 collects the others")
     missing = len(found.places.keys() - found.combining)
-    if missing <= _unsent(ledger.ws) or (partial and any(receipt.ref for receipt in ledger)):
+    if missing <= _unsent(ledger.ws) or partial:
         return
     raise IncompleteError(_missing(found, missing))
 
@@ -34,16 +35,16 @@ def check_unchanged(found: Pending, retry: bool) -> None:
     what = f"{share} were already submitted with another body, their text or the prompt having changed"
     hint = "" if retry else ", RETRY=1 if only those that failed should be sent again"
     raise SpendError(
-        f"{what} ({_some(found)}); nothing was sent. Choose a new RUN=, or REPLACE=1 to pay for them again{hint}"
+        f"{what} ({_some(found)}); nothing is sent. Choose a new RUN=, or REPLACE=1 to pay for them again{hint}"
     )
 
 
 def _missing(found: Pending, missing: int) -> str:
     count = f"{missing:,} of {found.total:,} requests were never submitted"
     if not found.changed:
-        return f"{count}; run `make submit` to send them, or PARTIAL=1 collects the others"
+        return f"{count}; run `make submit` to send them, or PARTIAL=1 collects the others, if there are any"
     other = f"{len(found.changed):,} with another text, prompt, model or parameter: {_some(found)}"
-    return f"{count} ({other}); put it back, or `make submit` with a new RUN= or REPLACE=1"
+    return f"{count} ({other}); put it back, or choose a new RUN=, or REPLACE=1"
 
 
 def _unsent(ws: Workspace) -> int:

@@ -34,6 +34,7 @@ class Sendable(NamedTuple):
     line: bytes
     row: bytes  # of the index; b"" in a round, which has none
     original: bytes = b""  # the line without its correction, if it has one
+    plain: dict[str, Any] | None = None  # the request without it
 
     @property
     def later(self) -> bool:
@@ -64,8 +65,8 @@ def sendable(ledger: Ledger, provider: Provider, faults: Faults, known: SentRows
                 if why:
                     faults.add(f"{path}:{number}", f"$.custom_id {request['custom_id']!r}: {why}")
                 else:
-                    original = b"" if asked is request else line_of(ledger, provider, request)
-                    yield Sendable(start + number, asked, sent, row, original)
+                    as_made = () if asked is request else (line_of(ledger, provider, request), request)
+                    yield Sendable(start + number, asked, sent, row, *as_made)
 
 
 def where(ws: Workspace, place: int) -> str:

@@ -39,10 +39,10 @@ def confirm(
         return
     if ask:
         if not ask("Pay for it?"):
-            raise SpendError("nothing was sent")
+            raise SpendError("nothing is sent")
     elif total is not None:
         bound = f"that is over {dollars(asked.confirm)} (CONFIRM)"
-        raise SpendError(f"nothing was sent: {bound}; say BUDGET={-(-total // 1):.0f}, or YES=1")
+        raise SpendError(f"nothing is sent: {bound}; say BUDGET={-(-total // 1):.0f}, or YES=1")
 
 
 def _said(waiting: list[Receipt], provider: str) -> Iterator[str]:

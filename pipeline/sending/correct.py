@@ -36,11 +36,11 @@ def corrected(ledger: Ledger, provider: Provider, one: Sendable, how: Correction
     """The request as it is to be sent; what cannot be sent so is a fault."""
     place = where(ledger.ws, one.place)
     try:
-        request = ledger.corrections.plan(one.request, row_of(one.row), how.body)
+        request = ledger.corrections.plan(one.plain or one.request, row_of(one.row), how.body)
     except InputError as error:
         faults.add(place, f"$.custom_id {one.request['custom_id']!r}: {error}")
         return one
-    if request is one.request:
+    if request["body"] == one.request["body"]:
         return one
     body = request["body"]
     line, why = checked(ledger, provider, request, provider.limits(body["model"]))

@@ -32,5 +32,5 @@ def _fitting(one: Counted, limits: Limits, provider: Provider) -> Counted:
     most = limits.max_enqueued_tokens
     if most and one.most > most:
         name = provider.custom_id(one.line)
-        raise InputError(f"{name} has up to {one.most:,} tokens, and the queue takes {most:,}; nothing was sent")
+        raise InputError(f"{name} has up to {one.most:,} tokens, and the queue takes {most:,}; nothing is sent")
     return one

@@ -44,7 +44,7 @@ def survey(
             groups[transcript(one.request["custom_id"])].append((len(one.line), asks))
         for finder in pending:
             finder.add(one, number, asks, provider)
-    faults.check("nothing was sent; mend the transcripts and run `make batch` again")
+    faults.check("nothing is sent; mend the transcripts and run `make batch` again")
     for finder in finders:
         if not asked.each:
             finder.paid(ledger, provider, of)

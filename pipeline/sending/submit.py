@@ -12,6 +12,7 @@ from pipeline.base.atomic_files import write_json
 from pipeline.base.clock import Clock
 from pipeline.base.humanize import many
 from pipeline.base.workspace import Workspace
+from pipeline.errors import InputError
 from pipeline.jobs.ledger import Ledger
 from pipeline.jobs.same_account import same_account
 from pipeline.jobs.start_context import Starter
@@ -51,6 +52,12 @@ def submit(
     clock, tariff, ledger = clock or Clock(), tariff or Tariff(provider), Ledger(ws)
     if not new_jobs:
         return _check(ledger, provider, asked)
+    if asked.correction and not any(receipt.begun for receipt in ledger):
+        words = asked.correction.words
+        raise InputError(
+            f"{words} beside RETRY=1 is for what was sent and has no answer, and nothing was sent yet: "
+            f"`make batch {words}` makes the batch with it"
+        )
     again = in_doubt(ledger, asked.again)
     same_account(ledger, provider, asked.account, pays=True)
     starter = Starter(ledger, provider, clock, say, settle, asked.adopt, asked.replace, again, asked.repeat)

@@ -122,7 +122,7 @@ def _afford(cost: float | None, budget: float | None) -> None:
     if budget is not None and (cost is None or cost > budget):
         unknown = "their price is not known; PRICE_IN and PRICE_OUT give it, in dollars for a million tokens"
         why = unknown if cost is None else f"they may cost {dollars(cost)}; raise BUDGET, or try fewer: N=1"
-        raise SpendError(f"nothing was sent: BUDGET={budget:g}, and {why}")
+        raise SpendError(f"nothing is sent: BUDGET={budget:g}, and {why}")
 
 
 def _ask(ws: Workspace, provider: Provider, line: bytes, model: str, key: str) -> bytes | Result:
