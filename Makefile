@@ -71,7 +71,7 @@ GOALS := help help-dev transcripts batch preview try plan submit results export 
 .PHONY: $(GOALS)
 # A word beside `submit` that is no goal is a forgotten `=`: nothing may be paid before make finds that out.
 $(if $(filter submit try,$(MAKECMDGOALS)),$(foreach g,$(filter-out $(GOALS) $(WORK)/%,$(MAKECMDGOALS)),$(error $g is no goal, \
-  and nothing is sent; `make` lists the goals$(if $(filter $g,$(VARIABLES)),, and a variable is typed as $g=…))))
+  and nothing is sent; `make` lists the goals$(if $(filter $g,$(VARIABLES)), and a variable is typed as $g=…))))
 
 help:  ## List the goals, and say where the run stands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s  %s\n", $$1, $$2}' Makefile

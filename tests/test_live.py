@@ -514,6 +514,14 @@ def test_a_proxy_is_not_asked_for_a_server_on_this_machine(chat, start, woken, w
     assert work(ref).state == "completed"
 
 
+def test_a_key_goes_to_no_server_that_only_a_job_names(keyed, chat, start, woken, monkeypatch):
+    """A copied run may come from somebody else."""
+    provider, ref = start("a")
+    monkeypatch.setenv("BASE_URL", "http://127.0.0.1:1/v1")
+    with pytest.raises(Rejected, match="type both, if that key is to go there"):
+        provider.poll(ref)
+
+
 def test_a_job_stays_with_its_server(chat, start, woken, work, monkeypatch):
     provider, ref = start("a")
     monkeypatch.setenv("BASE_URL", "http://127.0.0.1:1/v1")

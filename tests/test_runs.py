@@ -206,6 +206,32 @@ def test_a_key_goes_to_no_server_that_only_a_file_names(make, monkeypatch):  # n
     assert make.server.requests
 
 
+def test_a_key_of_its_own_variable_goes_to_no_such_server_either(make):  # noqa: F811
+    make.env["AZURE_OPENAI_API_KEY"] = "k-secret"
+    url = f"{make.server.url}/v1"
+    make.ok("batch", RUN="talks", PROVIDER="azure", MODEL="m", BASE_URL=url)
+    (make.root / "data/servers.txt").unlink()
+    for goal in ("submit", "try"):
+        done = make(goal, RUN="talks")
+        assert (
+            done.returncode == 2
+            and "only talks/run.yaml says that this key goes there; type BASE_URL" in done.stderr
+        )
+    assert make.server.requests == []
+    make("submit", RUN="talks", BASE_URL=url)
+    assert make.server.requests
+
+
+@pytest.mark.parametrize("typed", [{"KEY_ENV": "sk-a-key-itself"}, {"BASE_URL": "http://u:sk-a-key-itself@host/v1"},
+                                   {"BASE_URL": "https://host/v1?key=sk-a-key-itself"}])  # fmt: skip
+def test_a_key_where_a_name_or_an_address_belongs_is_not_repeated(typed, make):  # noqa: F811
+    how = {"BASE_URL": "https://host/v1", "KEY_ENV": "SOME_KEY", **typed}
+    done = make("batch", RUN="talks", PROVIDER="custom", MODEL="m", **how)
+    assert done.returncode == 2 and "sk-a-key" not in done.stdout + done.stderr
+    written = [path.read_bytes() for path in (make.root / "data").rglob("*") if path.is_file()]
+    assert not any(b"sk-a-key" in data for data in written)
+
+
 def test_a_line_that_is_taken_away_is_a_change_too(talks):
     path = talks.root / "data/runs/talks/run.yaml"
     was = path.read_text()
@@ -240,6 +266,16 @@ def test_a_value_that_no_goal_takes_is_refused_before_anything_is_made(talks):
     talks.talks("a", "b", "c", "d")
     talks.refused("submit", RUN="talks", SAMPLE="x", says="SAMPLE=x: a whole number from 1")
     talks.ok("results", RUN="talks")
+
+
+def test_a_plan_says_what_has_changed_since_the_batch_was_made(talks):
+    talks.ok("submit", "results", RUN="talks")
+    assert "changed" not in talks.ok("plan", RUN="talks").stderr
+    talks.talks("a", "b", "c", "d")
+    (talks.root / "data/prompts/topics.md").write_text("Other words.\n")
+    said = talks.ok("plan", RUN="talks").stderr
+    assert "the transcripts have changed, and `make submit RUN=talks` reads them anew" in said
+    assert "data/prompts/topics.md has changed: `make submit RUN=talks` refuses until" in said
 
 
 def test_goals_that_are_named_are_of_the_run(talks):

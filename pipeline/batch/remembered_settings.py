@@ -22,14 +22,20 @@ def settings(ws: Workspace, reading: Reading, asking: dict[str, object] | None, 
     `asking` are the variables that decide what is asked; a Path among the values stands for the file's content.
     What is None leaves its stamp as it is.
     """
-    files = hashlib.sha256()  # of a million files too, the stamp is one line
-    for path, name in sources(inputs or []):
-        files.update(f"{name} {_stamp(Path(path))}\n".encode("utf-8", "surrogateescape"))
+    files = listing(inputs or [])
     with lock(ws.lock, "settings"):
         if inputs is not None:
-            _write(ws.inputs, {**vars(reading), "files": files.hexdigest()})
+            _write(ws.inputs, {**vars(reading), "files": files})
         if asking is not None:
             _write(ws.settings, asking)
+
+
+def listing(inputs: list[Path]) -> str:
+    """A hash of the names, sizes and ages of all files: of a million too, the stamp is one line."""
+    files = hashlib.sha256()
+    for path, name in sources(inputs):
+        files.update(f"{name} {_stamp(Path(path))}\n".encode("utf-8", "surrogateescape"))
+    return files.hexdigest()
 
 
 def code(plugin: Provider) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,14 @@ import orjson
 
 from pipeline.base.workspace import Workspace
 from pipeline.batch.prompt_file import named
-from pipeline.batch.remembered_settings import stamped
+from pipeline.batch.remembered_settings import listing, stamped
 from pipeline.batch.saved_prompts import load
 from pipeline.cli.given import Given
 from pipeline.cli.keep import FIELDS, digest
 from pipeline.cli.options import ASKING, READING, nothing
 from pipeline.cli.server import PAIR
 from pipeline.errors import DamagedError, InputError
+from pipeline.transcripts.find_files import paths
 
 USUAL = {"LONG": "refuse", "OVERLAP": 200, "PROMPT": "data/prompts/summary.md"}  # in stamps of older releases
 NAMES = (*READING.split(), *ASKING.split())
@@ -50,6 +52,16 @@ def told(given: Given) -> Iterator[str]:
         if given.chosen(name):
             then = f"has {name}={before}" if before not in (None, "") else f"has no {name}"
             yield f"{name}={value} is not taken: the run {then}, and `{_batch(given, name, value)}` changes that"
+
+
+def since(given: Given) -> Iterator[str]:
+    """What has changed since the batch was made, and what `submit` makes of it."""
+    stamp = stamped(given.ws.inputs)
+    with suppress(InputError):
+        if "files" in stamp and stamp["files"] != listing(paths(stamp.get("transcripts", ""))):
+            yield f"the transcripts have changed, and `make submit` reads them anew; `{_batch(given)}` shows it"
+    for path in _changed(_made(given.ws)):
+        yield f"{path} has changed: `make submit` refuses until `{_batch(given)}` takes it, or it is put back"
 
 
 def _batch(given: Given, name: str = "", value: Any = None) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from pipeline.errors import Unencodable
+from pipeline.errors import Rejected, Unencodable
 from pipeline.hookspecs import hookimpl
 from pipeline.provider import Limits, Provider, Shard
 from providers.job_folders.job import Job, wake
@@ -60,7 +60,11 @@ class Live(FolderProvider):
         return {"server": server.configured().written()}
 
     def go_on(self, job: Job) -> None:
-        server.written(job.read()["server"]).key()  # a key that is gone is said here, not in a log
+        asked = server.written(job.read()["server"])
+        asked.key()  # a key that is gone is said here, not in a log
+        if asked.key_env and asked != server.configured():  # the job's folder may come from somebody else
+            where = f"BASE_URL={asked.root} and KEY_ENV={asked.key_env}"
+            raise Rejected(f"{job.root.name} asks with {where}; type both, if that key is to go there")
         server.concurrency()
         server.rpm()
         wake(job, "providers.live.worker")
