@@ -268,12 +268,12 @@ def test_the_goals(real_make):  # noqa: F811
 
 
 @pytest.mark.parametrize("extra", ['{"messages": []}', '{"model": "x"}', "[]", "{"])
-def test_extra_may_not_set_what_has_a_variable(extra, real_make):  # noqa: F811
-    goal = real_make
-    goal.server.errors = {"b": "overloaded"}
-    goal.ok("submit", "results")
-    goal.refused("submit", says="EXTRA", RETRY=1, EXTRA=extra)
-    assert len(goal.server.invoice) == 1
+def test_extra_may_not_set_what_has_a_variable(extra, make, server):  # noqa: F811
+    server.errors = {"orchard": "overloaded"}
+    ok(make("submit"))
+    ok(make("results"))
+    code, said = make("submit", RETRY=1, EXTRA=extra)
+    assert code == 2 and "EXTRA" in said and len(server.invoice) == 1
 
 
 def test_rounds_are_corrected_too(make, server):  # noqa: F811

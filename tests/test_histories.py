@@ -222,7 +222,7 @@ STEPS = [
 ]
 
 
-@pytest.mark.parametrize("examples", [pytest.param(20), pytest.param(500, marks=pytest.mark.long)])
+@pytest.mark.parametrize("examples", [pytest.param(10), pytest.param(500, marks=pytest.mark.long)])
 def test_months_at_the_goals(examples, tmp_path_factory, capsys, monkeypatch):
     @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.lists(st.one_of(STEPS), min_size=8, max_size=14))
