@@ -68,7 +68,7 @@ def make(tmp_path):
     keep = ("Makefile", "setup.cfg", "pyproject.toml", "pipeline", "providers", "schemas", "data")
     for name in keep:
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
-        skip = {"ignore": shutil.ignore_patterns("runs", "__pycache__")} if (ROOT / name).is_dir() else {}
+        skip = {"ignore": shutil.ignore_patterns("runs")} if (ROOT / name).is_dir() else {}
         (scratch / name).parent.mkdir(parents=True, exist_ok=True)
         copy(ROOT / name, scratch / name, **skip)
     with TogetherServer() as server:
