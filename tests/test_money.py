@@ -224,6 +224,24 @@ def test_a_lost_start_counts_and_the_look_for_its_job_is_free(run, monkeypatch):
     assert [job["state"] for job in run.till.jobs] == ["running", "cancelled"]
 
 
+def test_a_lost_start_of_a_shard_that_was_dropped_still_counts(run, monkeypatch):
+    run.batch({"a": "oats"})
+    run.till.fault("start", LOST)
+    one = expected_most(run)
+    with monkeypatch.context() as patch:
+        patch.setattr(Fake, "_of", lambda self, handle: [])
+        with pytest.raises(DoubtError):
+            run.submit()
+        run.batch({"a": "oats"}, system="Be brief.")
+        asked = Asked(again="0001", bounds=Bounds(1.5 * one))
+        with pytest.raises(SpendError, match="so far"):
+            run.submit(asked)
+        assert len(run.till.jobs) == 1
+        run.submit(Asked(bounds=Bounds(3 * one)))
+    assert len(run.till.jobs) == 2
+    assert committed(Ledger(run.ws).paid(), Tariff(run.provider)) > 1.9 * one
+
+
 def expected_most(run: Run) -> float:
     return plan(run.ws, run.provider, Asked(), Tariff(run.provider)).parts[0].estimate.cost_most
 

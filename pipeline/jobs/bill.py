@@ -36,7 +36,7 @@ class Bill:
 def bill(ledger: Iterable[Receipt], tariff: Tariff) -> Bill:
     """The bill of a run, or of some receipts of it. The estimate is as it was before the first answer came."""
     receipts = list(ledger)
-    ended = [receipt for receipt in receipts if receipt.settled and not receipt.unstarted]
+    ended = [receipt for receipt in receipts if receipt.settled and receipt.ref]
     prices = [tariff.price(receipt.model) for receipt in ended]
     usages = [receipt.usage or {"input": 0, "output": 0} for receipt in ended]
     return Bill(

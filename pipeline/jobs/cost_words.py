@@ -12,7 +12,7 @@ from pipeline.money.tariff import Tariff
 
 def costs(ledger: Ledger, tariff: Tariff) -> Iterator[tuple[str, str]]:
     """What the run has cost; and, where it has several prompts, each of them."""
-    yield "cost", money(bill(ledger, tariff))
+    yield "cost", money(bill(ledger.paid(), tariff))
     names = list(dict.fromkeys(receipt.prompt for receipt in ledger if not receipt.unstarted))
     for name in names if len(names) > 1 else ():
         yield "", f"{name or 'no prompt'}: {money(bill([r for r in ledger if r.prompt == name], tariff))}"

@@ -43,7 +43,7 @@ def _row(ws: Workspace, tariff: Callable[[str], Tariff]) -> tuple[str, ...]:
     asked = sum(1 for _ in ws.batch.open("rb")) if ws.batch.exists() else 0
     good = f"{outcomes(ws)['ok']:,}" if ws.results.exists() and fresh(ws) else ""
     begun = [receipt for receipt in ledger if receipt.begun]
-    spent = committed(begun, tariff(ws.provider)) if begun else 0.0
+    spent = committed(ledger.paid(), tariff(ws.provider)) if begun else 0.0
     paid = "not known" if spent is None else dollars(spent) if begun else ""
     return (
         ws.run,

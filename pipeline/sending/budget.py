@@ -24,7 +24,7 @@ def afford(
     if bounds.budget is None or not waiting:
         return
     every = list(ledger)
-    so_far = committed(every, tariff)
+    so_far = committed(ledger.paid(), tariff)
     lessons = Lessons(every)
     prices = [*(expected(receipt, tariff, lessons).cost_most for receipt in waiting), later]
     if so_far is None or None in prices:

@@ -108,7 +108,7 @@ def plan(ws: Workspace, provider: Provider, asked: Asked, tariff: Tariff, contex
         parts(found, changed),
         ahead(ws, provider, tariff, ledger, found.sampled, asked.correction),
         sum(receipt.requests for receipt in ledger if not receipt.unstarted),
-        committed(list(ledger), tariff),
+        committed(ledger.paid(), tariff),
         any(not exactly(receipt, tariff.price(receipt.model)) for receipt in ledger if receipt.begun),
         [receipt for receipt in ledger if receipt.begun and not receipt.ref],
         asked,

@@ -59,6 +59,8 @@ def doubted(ledger: Ledger, receipt: Receipt, of: Key, again: set[str]) -> Recei
     before = [ghost for ghost in ghosts if mine & held(ledger, [ghost], of)]
     if not before:
         return receipt
+    for ghost in before:  # from now on its lost starts are those of the new shard
+        ledger.save(ghost, doubtful=False)
     if again.issuperset(ghost.shard for ghost in before):
         again.add(receipt.shard)
     return ledger.save(receipt, lost=max(ghost.lost for ghost in before), doubtful=True)
