@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+import subprocess
 
 import pytest
 import yaml
@@ -301,6 +302,18 @@ def test_a_word_beside_submit_that_is_no_goal_pays_for_nothing(talks):
         done = talks("submit", *words, RUN="talks")
         assert done.returncode == 2 and "and nothing is sent" in done.stderr
     assert talks.server.requests == []
+
+
+def test_transcripts_of_local_mk_begin_no_run_whose_name_is_mistyped(talks):
+    (talks.root / "local.mk").write_text("TRANSCRIPTS = talks.jsonl\n")
+
+    def goal(*words):
+        return subprocess.run(["make", *words], cwd=talks.root, env=talks.env, capture_output=True, text=True)
+
+    done = goal("submit", "RUN=tlaks")
+    assert done.returncode == 2 and "no run `tlaks`" in done.stderr and talks.server.requests == []
+    for words in (("batch", "RUN=second"), ("submit", "RUN=second")):
+        assert goal(*words).returncode == 0, words
 
 
 def test_words_for_one_command_do_not_stand_in_local_mk(talks):

@@ -25,7 +25,8 @@ def settings(given: Given) -> None:
     from pipeline.cli import asking, differences, inputs, keep
     from pipeline.jobs.older_workspaces import remember
 
-    if goals() - {"transcripts", "batch"} and not given.TRANSCRIPTS:
+    named = "RUN" in given.typed and "TRANSCRIPTS" not in given.typed  # local.mk begins no run that is mistyped
+    if goals() - {"transcripts", "batch"} and (named or not given.TRANSCRIPTS) and "batch" not in goals():
         given.known()
     check_types()
     plugin = given.plugin
