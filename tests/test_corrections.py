@@ -375,3 +375,15 @@ def test_where_nothing_was_sent_there_is_nothing_to_correct(tmp_path):
     with pytest.raises(InputError, match=r"nothing was sent yet: `make batch MAX_TOKENS=90`"):
         run.submit(again(LONGER))
     assert run.till.jobs == []
+
+
+def test_the_same_words_for_another_text_are_another_correction(failed):
+    run = failed
+    run.submit(again(LONGER))
+    run.batch({"a": "oats", "b": "barley", "c": "wheat"})
+    run.till.fails = {"b"}
+    run.submit(Asked(replace=True))
+    outcomes(run)
+    run.till.fails = set()
+    run.submit(again(LONGER))
+    assert bodies(run) == {"b": ("Llama-3.1-8B", 90)} and outcomes(run)["b"] == "ok"

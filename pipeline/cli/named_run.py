@@ -15,7 +15,7 @@ def about(run: str) -> None:
     _now[:] = [run]
 
 
-def named(text: str, run: str = "") -> str:
+def named(text: str) -> str:
     """The text with RUN= in each goal that it names; the default run needs none."""
-    run = run or _now[0]
+    (run,) = _now
     return text if run == DEFAULT else GOAL.sub(rf"`make \1\2 RUN={run}", text)

@@ -15,6 +15,7 @@ from pipeline.base.atomic_files import atomic
 from pipeline.base.faults import Faults
 from pipeline.base.records import records
 from pipeline.base.workspace import Workspace
+from pipeline.batch.request_index import row_of
 from pipeline.errors import InputError
 
 Request = dict[str, Any]
@@ -32,27 +33,31 @@ class Corrections:
             self._said[row["custom_id"]] = row
         faults.check("restore the file")
 
-    def applied(self, request: Request, about: Mapping[str, Any]) -> Request:
-        """The request with its body as corrected; itself if it was not. `about` is its row of the index, or {}."""
+    def applied(self, request: Request, about: bytes | Mapping[str, Any]) -> Request:
+        """The request with its body as corrected; itself if it was not. `about` is its row of the index, read only
+        for one that has a correction; b"" or {} if it has none."""
         row = self.planned.get(request["custom_id"]) or self._said.get(request["custom_id"])
-        if row is None or row["of"] != _of(request, about) or _says(request, row["body"]) or self._stands(request):
+        if row is None:
             return request
-        return _changed(request, row["body"])
+        other = row["of"] != _of(request, row_of(about) if isinstance(about, bytes) else about)
+        return (
+            request
+            if other or _says(request, row["body"]) or self._stands(request)
+            else _changed(request, row["body"])
+        )
 
     def plan(self, request: Request, about: Mapping[str, Any], body: Mapping[str, Any]) -> Request:
         """The request of the batch with these fields in its body, in place of an earlier correction, for `save`.
 
         Raises InputError for one that cannot be changed.
         """
-        if self._stands(request) and not _says(request, body):
+        there, name = _says(request, body), request["custom_id"]
+        if not there and self._stands(request):
             raise InputError("it stands as another release sent it, and cannot be changed; choose a new RUN")
-        name, of = request["custom_id"], _of(request, about)
-        row = {"custom_id": name, "of": of, "body": dict(body)}
-        if self._said.get(name, {"body": {}})["body"] != row["body"] and (
-            name in self._said or not _says(request, body)
-        ):
+        row, before = {"custom_id": name, "of": _of(request, about), "body": dict(body)}, self._said.get(name)
+        if row != before and (before or not there):
             self.planned[name] = row
-        return request if _says(request, body) else _changed(request, body)
+        return request if there else _changed(request, body)
 
     def keep(self, names: Container[str]) -> None:
         """Plan for these requests alone."""

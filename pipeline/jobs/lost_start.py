@@ -13,7 +13,7 @@ from pipeline.errors import Busy, DoubtError, UnfinishedError
 from pipeline.jobs.proven_list import unproven
 from pipeline.jobs.receipt import MOST_LOST, Receipt
 from pipeline.jobs.start_context import Starter
-from pipeline.jobs.which_job_is_ours import mine, names, taken
+from pipeline.jobs.which_job_is_ours import mine, taken, unsure
 from pipeline.provider import Found
 
 PAUSES = (1 / 60, 1 / 30, 1 / 15, 2 / 15, 1 / 5, 1 / 4, 3 / 10)  # of SETTLE, between two looks at the list
@@ -72,7 +72,7 @@ def look_again(starter: Starter, receipt: Receipt) -> Receipt:
 def _why_not(starter: Starter, receipt: Receipt, jobs: list[Found]) -> str | None:
     """Why a shard is not started again without a person's word; None if it is."""
     if jobs:
-        return f", as {names(jobs)}, of which the list does not say whose it is"
+        return unsure(jobs)
     if receipt.lost >= MOST_LOST:
         return ""  # it was once
     if not starter.repeat:

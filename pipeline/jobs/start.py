@@ -13,7 +13,7 @@ from pipeline.jobs.lost_start import doubt, recover
 from pipeline.jobs.receipt import Receipt
 from pipeline.jobs.second_job import first_look
 from pipeline.jobs.start_context import Starter
-from pipeline.jobs.which_job_is_ours import account, adopt, best, listed, names, taken
+from pipeline.jobs.which_job_is_ours import account, adopt, best, listed, names, taken, unsure
 from pipeline.provider import Found
 
 
@@ -30,7 +30,7 @@ def start(starter: Starter, receipt: Receipt) -> Receipt:
     if late and (found := taken(starter, receipt, late)):
         return found
     if late and receipt.shard not in starter.again:
-        raise DoubtError(f"{doubt(receipt)}, as {names(late)}, of which the list does not say whose it is")
+        raise DoubtError(doubt(receipt) + unsure(late))
     if job := _stranger(starter, receipt, [job for job in others if job.exact]):
         return adopt(starter, receipt, job)
     name, before = receipt.shard, [job.ref["id"] for job in there]

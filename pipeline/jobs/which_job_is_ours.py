@@ -99,6 +99,11 @@ def names(jobs: list[Found]) -> str:
     return ", ".join(f"{job.ref['id']} ({' '.join(filter(None, [job.state or '?', job.created]))})" for job in jobs)
 
 
+def unsure(jobs: list[Found]) -> str:
+    """Jobs that may be of a shard, for the end of a sentence that says its doubt."""
+    return f", as {names(jobs)}, of which the list does not say whose it is"
+
+
 def _cancel(starter: Starter, receipt: Receipt, job: Found) -> None:
     if job.state != "running":
         return

@@ -14,7 +14,6 @@ from pipeline.base.faults import Faults
 from pipeline.base.lines import ended_lines
 from pipeline.base.records import parse
 from pipeline.base.workspace import Workspace
-from pipeline.batch.request_index import row_of
 from pipeline.errors import InputError, Unencodable
 from pipeline.jobs.ledger import Ledger
 from pipeline.jobs.sent_line import line_of
@@ -55,7 +54,7 @@ def sendable(ledger: Ledger, provider: Provider, faults: Faults, known: SentRows
             rows = enumerate(index, 1)
             for number, request in parse(stream, path, "request", faults):
                 row = _beside(rows, number)
-                asked = ledger.corrections.applied(request, row_of(row))
+                asked = ledger.corrections.applied(request, row)
                 model = asked["body"]["model"]
                 if model not in limits:
                     limits[model] = provider.limits(model)
@@ -85,7 +84,7 @@ def at(ledger: Ledger, provider: Provider, places: Iterable[int]) -> Iterator[tu
             for number, raw in ended_lines(stream):
                 if start + number == place:
                     row, place = _beside(rows, number), next(wanted, None)
-                    request = ledger.corrections.applied(orjson.loads(raw), row_of(row))
+                    request = ledger.corrections.applied(orjson.loads(raw), row)
                     yield request, line_of(ledger, provider, request), row
 
 
