@@ -24,6 +24,8 @@ override OWN := $(or $(shell sed -n 's/^provider: *\([A-Za-z0-9._-]*\) *$$/\1/p'
 override TOLD = $(filter command environment,$(origin $1))
 $(if $(call TOLD,PROVIDER),,$(eval override PROVIDER := $(or $(OWN),$(value PROVIDER),together)))
 $(call named,PROVIDER)
+# -i would pay after a refusal, and -t make a file that holds nothing.
+$(foreach f,i t,$(if $(findstring $f,$(filter-out --%,$(firstword -$(MAKEFLAGS)))),$(error make -$f goes past what was refused: leave it out)))
 $(if $(OWN),,$(if $(wildcard data/runs/$(RUN)/run.yaml),$(error data/runs/$(RUN)/run.yaml has no line `provider: NAME`)))
 $(foreach v,RETRY REPLACE ADOPT AGAIN ACCOUNT YES,$(if $(filter file override,$(origin $v)),$(error $v is for one command: take it out of local.mk)))
 # One table says which variables there are; the commands have their types and defaults from it.
@@ -44,6 +46,7 @@ $(if $(ODD),$(if $(filter-out fine,$(or $(WHY),$(ODD))),$(error $(or $(WHY),no v
 # What was typed, and what local.mk says for runs that are not made yet: the commands tell them apart.
 export TRANSCRIPT_BATCH_TYPED := $(foreach v,$(VARIABLES) $(ODD),$(if $(and $(call TOLD,$v),$($v)),$v))
 export TRANSCRIPT_BATCH_LOCAL := $(foreach v,$(VARIABLES) $(ODD),$(if $(and $(filter file override,$(origin $v)),$($v)),$v))
+export TRANSCRIPT_BATCH_LINE := $(foreach v,$(VARIABLES) $(ODD),$(if $(and $(filter command,$(origin $v)),$($v)),$v))
 export TRANSCRIPT_BATCH_GOALS := $(MAKECMDGOALS)
 PROMPT ?= data/prompts/summary.md
 $(foreach v,$(VARIABLES),$(eval $v ?=))
@@ -137,7 +140,8 @@ demo:  ## Try it all with a small model on this machine (free, no key)
 	  PROMPT=data/prompts/demo.md MAX_TOKENS=90
 clean:  ## Remove what is free to make again; never what was paid
 	@[ ! -x $(PYTHON) ] || $(PIPELINE) remember
-	rm -f $(addprefix $(WORK)/,settings transcripts.jsonl rejected.jsonl batch.jsonl index.jsonl prompts.json round.jsonl round.json submitted.json results.jsonl results.csv)
+	rm -f $(addprefix $(WORK)/,settings transcripts.jsonl rejected.jsonl submitted.json results.jsonl results.csv $(if $(wildcard \
+	  $(WORK)/jobs/*.json),,batch.jsonl index.jsonl prompts.json round.jsonl round.json))
 
 # ---- the workshop --------------------------------------------------------------------------
 

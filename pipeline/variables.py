@@ -33,7 +33,7 @@ def unknown(provider: str, names: Iterable[str], declared: Iterable[str] = ()) -
     it has `declared`."""
     from difflib import get_close_matches
 
-    known = [*NAMES, *OTHERS, *declared, *map(_address, [provider, *_providers()])]
+    known = [*NAMES, *OTHERS, *declared, *map(address, [provider, *_providers()])]
     for name in names:
         near = get_close_matches(name.upper().replace("-", "_"), known, 1, 0.9 if name.startswith(FOREIGN) else 0.6)
         if name not in known and (near or not name.startswith(FOREIGN) or SECRET.fullmatch(name)):
@@ -46,7 +46,8 @@ def _providers() -> Iterable[str]:
             yield from re.findall(name, Path(path).read_text("utf-8", "replace"), re.M)
 
 
-def _address(provider: str) -> str:
+def address(provider: str) -> str:
+    """The variable of a provider that has the address of its service."""
     return re.sub("[^A-Z0-9]", "_", provider.upper()) + "_BASE_URL"
 
 

@@ -52,6 +52,16 @@ def test_a_job_that_may_be_another_s_is_named_and_not_taken(service):
     assert other.texts() == {name: f"answer to {other.wire(name)}" for name in IDS}
 
 
+@pytest.mark.parametrize("answer", [(404, {}), (405, {}), (200, None), (200, {"data": None})])
+def test_a_gateway_without_a_list_is_of_use(answer, service):
+    service.list = lambda call: Answer(*answer)
+    run = Run(service)
+    run.make(*IDS)
+    run.send()
+    service.advance()
+    assert run.collect() == dict.fromkeys(IDS, "ok") and len(service.invoice) == 1
+
+
 @pytest.mark.parametrize("data", [b"", b'{"custom_id":"someone-else-000000000000"}'])
 def test_a_job_without_our_answers_is_not_ours(data, service):
     run = Run(service)
@@ -155,7 +165,7 @@ def test_a_job_is_told_by_its_time_and_its_number_of_requests(service, shard):
     assert [(job.ref["id"], job.exact) for job in found] == [("young", False), ("just", False)]
 
 
-@pytest.mark.parametrize("answer", [{}, {"data": None}, {"data": {}}, [], "x"])
+@pytest.mark.parametrize("answer", [{}, {"data": None, "x": 1}, {"data": {}}, [], "x"])
 def test_a_list_that_is_no_list_is_not_taken_for_an_empty_one(answer, service, shard):
     service.list = lambda call: Answer(200, answer)
     with pytest.raises(Busy):

@@ -250,7 +250,7 @@ def test_the_goals(real_make):  # noqa: F811
     plan = goal.ok("plan", **how)
     assert "RETRY=1 MAX_TOKENS=90" in plan.stdout and "not taken" not in plan.stderr
     goal.refused("submit", says="PROMPT=topics, and the batch was made with", PROMPT="topics", **how)
-    goal.refused("try", says="MAX_TOKENS=90, and the batch was made with", **how)
+    goal.refused("try", says="RETRY=1 is for `make plan` and `make submit`; nothing is sent", **how)
     goal.server.errors = {}
     said = goal.ok("submit", **how).stderr
     assert "1 request without an answer; all others stay as they were sent" in said

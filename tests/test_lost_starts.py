@@ -16,7 +16,7 @@ import pytest
 
 from pipeline.base import atomic_files
 from pipeline.base.workspace import Workspace
-from pipeline.errors import Busy, DoubtError, InputError, PipelineError, SpendError
+from pipeline.errors import Busy, DoubtError, IncompleteError, InputError, PipelineError, SpendError
 from pipeline.jobs.cancel import cancel
 from pipeline.jobs.ledger import Ledger
 from pipeline.jobs.start_context import Starter
@@ -110,6 +110,24 @@ def test_such_a_service_is_still_of_use(kind, server, batch, send):
     batch("a", "b")
     send()
     assert outcomes() == {"a": "ok", "b": "ok"} and server.starts() == 2
+
+
+def test_results_are_not_of_a_retry_whose_start_was_lost(server, batch, send):
+    """Make sees that: submitted.json is there when a submit has come to its end."""
+    batch("a", "b")
+    server.errors = {"b": "overloaded"}
+    send()
+    assert outcomes() == {"a": "ok", "b": "error"} and WS.submitted.exists()
+    server.list = lambda body: Answer(200, [])
+    server.fault("create", "executed:500")
+    with pytest.raises(DoubtError):
+        send(retry=True)
+    assert not WS.submitted.exists()
+    with pytest.raises(IncompleteError, match="up to 1 job of its 1 request may be paid"):
+        submit(WS, together.Together(), new_jobs=False)
+    server.list = server.lists
+    send()
+    assert server.starts() == 2 and WS.submitted.exists()
 
 
 def test_jobs_that_may_be_ours_are_named_and_one_can_be_taken(server, batch, send):
@@ -306,6 +324,19 @@ def test_a_renewed_key_is_the_account_once_a_person_says_so(server, batch, send,
         outcomes(account="0123")
     assert outcomes(account=account) == {"a": "ok"}
     assert outcomes() == {"a": "ok"}
+    with pytest.raises(InputError, match="ACCOUNT=0123 is not the account of now"):
+        send(account="0123")
+
+
+def test_a_renewed_key_is_asked_about_once(server, batch, send, monkeypatch):
+    batch("a")
+    send()
+    assert outcomes() == {"a": "ok"}
+    monkeypatch.setenv("TOGETHER_API_KEY", "renewed")
+    with pytest.raises(InputError, match=r"ACCOUNT=(\w{12}) says") as error:
+        send()
+    send(account=re.search(r"ACCOUNT=(\w+)", str(error.value))[1])
+    send()
 
 
 def test_a_run_that_is_done_asks_for_its_account_only_to_pay(server, batch, send, monkeypatch):

@@ -33,13 +33,11 @@ class Make:
             (venv / stamp).touch()
         self.env = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         self.env |= {"TOGETHER_API_KEY": "k-make", "TOGETHER_BASE_URL": server.url, "PYTHONPATH": str(root)}
-        self.env |= {"SETTLE": "0", "VENV": "venv"}
+        self.env |= {"SETTLE": "0", "POLL": "0", "VENV": "venv"}
         self.talks("a", "b", "c")
 
     def __call__(self, *goals: str, **variables: object) -> subprocess.CompletedProcess:
-        words = [
-            f"{name}={value}" for name, value in {"TRANSCRIPTS": "talks.jsonl", "POLL": 0, **variables}.items()
-        ]
+        words = [f"{name}={value}" for name, value in {"TRANSCRIPTS": "talks.jsonl", **variables}.items()]
         return subprocess.run(
             ["make", *goals, *words], cwd=self.root, env=self.env, capture_output=True, text=True, timeout=60
         )

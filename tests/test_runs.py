@@ -175,6 +175,9 @@ def test_the_sources_may_go(talks):
         talks.ok(goal, RUN="talks", TRANSCRIPTS="")
     assert "the batch is sent as it was made" in talks.ok("submit", RUN="talks", TRANSCRIPTS="").stderr
     talks.refused("batch", RUN="talks", TRANSCRIPTS="", says="talks.jsonl: no such file or folder")
+    talks.ok("clean", RUN="talks")
+    for goal in ("results", "show"):
+        talks.ok(goal, RUN="talks", TRANSCRIPTS="")
     assert len(talks.server.invoice) == 1
 
 
@@ -253,6 +256,17 @@ def test_without_its_file_a_run_is_still_what_it_was_made_with(talks):
     assert talks.server.requests == []
 
 
+@pytest.mark.parametrize("gone", [("settings", "asked.json"), ("settings", "asked.json", "batch.jsonl")])
+def test_by_its_file_alone_a_run_is_what_it_was_made_with(gone, talks):
+    for name in gone:
+        (talks.root / "data/runs/talks/together" / name).unlink()
+    talks.refused(
+        "submit", RUN="talks", MODEL="other", says="MODEL=other, and the batch was made with MODEL=meta/of"
+    )
+    talks.ok("submit", RUN="talks")
+    assert len(talks.server.invoice) == 1
+
+
 def test_what_a_batch_was_to_be_made_with_is_not_forgotten_because_it_failed(make):  # noqa: F811
     make.refused("batch", RUN="talks", MODEL="mine", PROMPT="tpoics", says="tpoics: No such file")
     for goal in ("submit", "plan", "results", "batch"):
@@ -267,6 +281,37 @@ def test_a_value_that_no_goal_takes_is_refused_before_anything_is_made(talks):
     talks.talks("a", "b", "c", "d")
     talks.refused("submit", RUN="talks", SAMPLE="x", says="SAMPLE=x: a whole number from 1")
     talks.ok("results", RUN="talks")
+
+
+SLIPS = {
+    "N=3 is for `make try RUN=talks`": {"N": 3},
+    "STRICT=1 is for `make results RUN=talks`": {"STRICT": 1},
+    "LIVE_RPM=5 is not for PROVIDER=together": {"LIVE_RPM": 5},
+    "which takes TOGETHER_BASE_URL": {"BASE_URL": "http://127.0.0.1:9/v1"},
+    "OPENAI_BASE_URL=http://127.0.0.1:9 is not for PROVIDER=together": {"OPENAI_BASE_URL": "http://127.0.0.1:9"},
+    "PROMPT and PROMPTS cannot both count": {"PROMPT": "topics", "PROMPTS": "topics summary"},
+    "ADOPT and RETRY cannot both count": {"ADOPT": 1, "RETRY": 1},
+    "ADOPT and AGAIN cannot both count": {"ADOPT": 1, "AGAIN": "0001"},
+}
+
+
+def test_a_variable_that_the_goal_does_not_take_is_a_slip_and_pays_for_nothing(talks):
+    for says, typed in SLIPS.items():
+        talks.refused("submit", RUN="talks", says=says, **typed)
+    talks.refused(
+        "try", RUN="talks", says="SAMPLE=5 is for `make plan RUN=talks` and `make submit RUN=talks`", SAMPLE=5
+    )
+    said = talks.ok("batch", RUN="talks", SAMPLE=5).stderr
+    assert "SAMPLE=5 is for `make plan RUN=talks` and `make submit RUN=talks`; it is not kept" in said
+    assert talks.server.requests == []
+    talks.env |= {"N": "4", "BASE_URL": "http://127.0.0.1:9"}  # of the environment they may be for others
+    talks.ok("submit", RUN="talks")
+
+
+@pytest.mark.parametrize("flag", ["-i", "-t", "--touch", "-kis"])
+def test_make_may_not_go_past_a_refusal(flag, talks):
+    talks.refused("submit", flag, RUN="talks", says="goes past what was refused")
+    assert talks.server.requests == []
 
 
 def test_a_plan_says_what_has_changed_since_the_batch_was_made(talks):

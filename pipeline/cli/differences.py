@@ -16,7 +16,7 @@ from pipeline.batch.prompt_file import named
 from pipeline.batch.remembered_settings import listing, stamped
 from pipeline.batch.saved_prompts import load
 from pipeline.cli.given import Given
-from pipeline.cli.keep import FIELDS, digest
+from pipeline.cli.keep import FIELDS, asked, digest
 from pipeline.cli.options import ASKING, READING, nothing
 from pipeline.cli.server import PAIR
 from pipeline.errors import DamagedError, InputError
@@ -30,7 +30,7 @@ Made = dict[str, dict[str, Any]]  # variables, defaults and, but of an older rel
 
 def check_unchanged(given: Given) -> None:
     """Raises InputError for the goals that pay, with both ways on."""
-    made = _made(given.ws)
+    made = _made(given)
     for name, value, before in (*_values(given, made), *_servers(given, made)):
         then = f"with {name}={before}" if before not in (None, "") else f"without {name}"
         now = f"{name}={value}" if value not in (None, "") else f"{name} is not said any more"
@@ -48,7 +48,7 @@ def check_unchanged(given: Given) -> None:
 
 def told(given: Given) -> Iterator[str]:
     """A sentence for each value that a goal which only reads does not take."""
-    for name, value, before in _values(given, _made(given.ws), given.values):
+    for name, value, before in _values(given, _made(given), given.values):
         if given.chosen(name):
             then = f"has {name}={before}" if before not in (None, "") else f"has no {name}"
             yield f"{name}={value} is not taken: the run {then}, and `{_batch(given, name, value)}` changes that"
@@ -60,7 +60,7 @@ def since(given: Given) -> Iterator[str]:
     with suppress(InputError):
         if "files" in stamp and stamp["files"] != listing(paths(stamp.get("transcripts", ""))):
             yield f"the transcripts have changed, and `make submit` reads them anew; `{_batch(given)}` shows it"
-    for path in _changed(_made(given.ws)):
+    for path in _changed(_made(given)):
         yield f"{path} has changed: `make submit` refuses until `{_batch(given)}` takes it, or it is put back"
 
 
@@ -101,8 +101,9 @@ def _in_force(ws: Workspace) -> dict[str, Any]:
     return {name: each.pop() for name, each in values.items() if len(each) == 1}
 
 
-def _made(ws: Workspace) -> Made:
+def _made(given: Given) -> Made:
     """What the batch was made with; of an older release by its stamps; nothing where nobody knows."""
+    ws, own = given.ws, given.own
     if ws.asked.exists():
         try:
             made = orjson.loads(ws.asked.read_bytes())
@@ -110,7 +111,7 @@ def _made(ws: Workspace) -> Made:
         except (ValueError, KeyError, TypeError):
             raise DamagedError(f"{ws.asked} is damaged; `make batch` writes it anew (free)") from None
     if not ws.settings.exists():
-        return {}
+        return asked(own) if own and own.made else {}
     stamps = stamped(ws.settings) | stamped(ws.inputs)
     old = {name: stamps[name.lower()] for name in NAMES if stamps.get(name.lower()) not in (None, "")}
     old |= dict(_paths(ws))

@@ -7,6 +7,7 @@ import os
 LOCAL = "TRANSCRIPT_BATCH_LOCAL"  # names that local.mk sets
 # Names on the command line or in the environment; without make all that are there.
 TYPED = "TRANSCRIPT_BATCH_TYPED"
+LINE = "TRANSCRIPT_BATCH_LINE"  # names on the command line of make
 MAKES = {"transcripts", "batch", "submit", "try"}  # goals that make a batch, or pay for one
 
 
@@ -28,6 +29,10 @@ def corrects() -> bool:
 
 def local() -> frozenset[str]:
     return frozenset(os.environ.get(LOCAL, "").split())
+
+
+def line() -> frozenset[str]:
+    return frozenset(os.environ.get(LINE, "").split())
 
 
 def typed(name: str) -> bool:

@@ -56,7 +56,12 @@ def keep_asking(given: Given, prompts: list[Prompt]) -> None:
     files = dict(_files(given))
     section = Section(rest | said | remembered(given.plugin), dict(_defaults(given, prompts, said)), files)
     keep(given.ws, section, given.plugin.variables)
-    write_json(given.ws.asked, asdict(section) | {"files": {path: digest(text) for path, text in files.items()}})
+    write_json(given.ws.asked, asked(section))
+
+
+def asked(section: Section) -> dict[str, dict[str, Any]]:
+    """What a batch was made with, of each file a hash."""
+    return asdict(section) | {"files": {path: digest(text) for path, text in section.files.items()}}
 
 
 def digest(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipeline.cli.check_line import check_line
 from pipeline.cli.command import command
 from pipeline.cli.from_make import MAKES, goals
 from pipeline.cli.given import Given
@@ -30,6 +31,7 @@ def settings(given: Given) -> None:
         given.known()
     check_types()
     plugin = given.plugin
+    check_line(plugin)
     remember(given.ws, lambda: plugin)
     if goals() & MAKES:
         keep.keep_current(given)
@@ -44,8 +46,8 @@ def settings(given: Given) -> None:
 
 def _as_made(given: Given) -> bool:
     """Whether the goals pay for the batch that is there, and do not make it."""
-    ws = given.ws
-    begun = ws.batch.exists() or ws.asked.exists()
+    ws, own = given.ws, given.own
+    begun = ws.batch.exists() or ws.asked.exists() or (own is not None and own.made)
     return bool(goals() & {"submit", "try"}) and not goals() & {"batch", "transcripts"} and begun
 
 

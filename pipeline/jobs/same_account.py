@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from pipeline.errors import InputError
+from pipeline.errors import InputError, clean
 from pipeline.jobs.ledger import Ledger
 from pipeline.jobs.receipt import Receipt
 from pipeline.provider import Provider
@@ -23,14 +23,15 @@ def same_account(ledger: Ledger, provider: Provider, said: str, *, pays: bool = 
     other = [receipt for receipt in [*asked, *last] if receipt.account != asdict(now)]
     if other and said != now.id:
         raise InputError(_differs(other[0], asdict(now), said))
-    for receipt in asked:
-        if receipt.account != asdict(now):
-            ledger.save(receipt, account=asdict(now))
+    if said not in ("", now.id):
+        raise InputError(f"ACCOUNT={clean(said, 60)} is not the account of now, {now.id}; nothing was asked there")
+    for receipt in other:
+        ledger.save(receipt, account=asdict(now))
 
 
 def _differs(receipt: Receipt, now: dict[str, str], said: str) -> str:
     before = receipt.account or {}
-    typed = f"ACCOUNT={said} is not the one of now. " if said and said != before["id"] else ""
+    typed = f"ACCOUNT={clean(said, 60)} is not the one of now. " if said and said != before["id"] else ""
     key = before["url"] == now["url"]
     what = "the key, or the path of its address, is another now" if key else f"the address is {now['url']} now"
     return (

@@ -19,9 +19,9 @@ def status(ws: Workspace, tariff: Callable[[], Tariff]) -> Iterator[str]:
     yield f"run {ws.run}, provider {ws.provider}: {ws.root}"
     ledger = Ledger(ws)
     yield from _jobs(ledger)
-    if fresh(ws):
-        counts = outcomes(ws)
-        yield f"results  {total(counts)}: {ws.results}"
+    if ws.results.exists():
+        before = "" if fresh(ws) else "before the last submit: "
+        yield f"results  {before}{total(outcomes(ws))}: {ws.results}"
     if any(receipt.usage for receipt in ledger):
         yield from (f"{label:<8} {words}" for label, words in costs(ledger, tariff()))
     yield f"next     {next_goal(ws, ledger)}"

@@ -70,6 +70,8 @@ def submit(
         say(f"with {asked.correction.words}: {changed} without an answer; all others stay as they were sent")
     approve(starter, kept, planned, tariff, asked, found.sampled, ask)
     ledger.corrections.save()
+    if kept or planned:  # results are not of this submit before its end
+        ws.submitted.unlink(missing_ok=True)
     sent = start_shards(starter, kept + planned, tariff, asked.bounds)
     return _summary(ledger, found, sent, sum(receipt.requests for receipt in ledger if receipt.unstarted))
 

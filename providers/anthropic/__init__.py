@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from functools import cached_property
@@ -17,7 +18,7 @@ from typing import Any
 
 import orjson
 
-from pipeline.errors import Ambiguous, Busy, Rejected, clean
+from pipeline.errors import Ambiguous, Busy, Rejected, Unlisted, clean
 from pipeline.hookspecs import hookimpl
 from pipeline.provider import Account, Download, Found, Limits, Provider, Result, Shard, Status
 from providers.anthropic import start_body
@@ -63,10 +64,10 @@ class Anthropic(Provider):
 
     def stage(self, shard: Shard) -> dict[str, Any]:
         """Nothing to upload; by the service's own clock, its job will be younger than this."""
-        answer = self._http.send("list", "GET", BATCHES, params={"limit": 1})
         now = datetime.now(timezone.utc) - timedelta(days=1)  # without the service's clock ours must do
-        if date := answer.headers.get("date"):
-            now = parsedate_to_datetime(date)
+        with suppress(Unlisted):
+            if date := self._http.listing(BATCHES, params={"limit": 1}).headers.get("date"):
+                now = parsedate_to_datetime(date)
         return {"since": now.isoformat()}
 
     def find(self, shard: Shard, handle: Mapping[str, Any]) -> list[Found]:
@@ -127,8 +128,10 @@ class Anthropic(Provider):
         """The entries of the list of jobs, the newest first, page by page until a page is older than that."""
         query: dict[str, Any] = {"limit": 100}
         for _ in range(MOST_PAGES):
-            answer = record(self._http.list(BATCHES, params=query), "list")
-            jobs = answer.get("data")
+            answer = self._http.list(BATCHES, params=query)
+            if answer in (None, {"data": None}):
+                raise Unlisted("the list of jobs is null")
+            jobs = record(answer, "list").get("data")
             if not isinstance(jobs, list):
                 raise Busy("the list of jobs is no list")
             yield from jobs

@@ -53,12 +53,16 @@ class Http:
 
     def list(self, path: str, **how: Any) -> Any:
         """As `ask`, for a list of jobs. Raises Unlisted where there is none."""
+        return _json("list", self.listing(path, **how).content)
+
+    def listing(self, path: str, **how: Any) -> Any:
+        """As `list`; the response itself."""
         with self._speaking("list"):
             response = self._client.get(self.base + path, **how)
         if response.status_code in NO_LIST:
             raise Unlisted(self._refusal("list", response))
         self._check("list", response)
-        return _json("list", response.content)
+        return response
 
     def send(self, what: str, method: str, path: str, **how: Any) -> Any:
         """As `ask`; the response itself."""

@@ -1,0 +1,57 @@
+"""The command line of make, held against what its goals take: a variable that none of them takes is a slip."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Container, Iterator
+
+from pipeline.cli import from_make
+from pipeline.cli.main import main, say
+from pipeline.cli.options import TABLE
+from pipeline.errors import InputError, clean
+from pipeline.provider import Provider
+from pipeline.variables import address
+
+MAKING = ("settings", "transcripts", "batch")  # commands behind each goal that makes a batch, or pays for one
+# Of these only one can be meant.
+EITHER = (("PROMPT", "PROMPTS"), ("ADOPT", "AGAIN"), ("ADOPT", "RETRY"), ("ADOPT", "REPLACE"))
+
+
+def check_line(plugin: Provider) -> None:
+    """Raises InputError for goals that pay; for others it is said."""
+    pays = bool(from_make.goals() & {"submit", "try"})
+    for words in (*_both(), *_idle(plugin)):
+        if pays:
+            raise InputError(f"{words}; nothing is sent")
+        say(f"{words}; it is not kept")
+
+
+def _both() -> Iterator[str]:
+    line = from_make.line()
+    yield from (
+        f"{one} and {other} cannot both count: leave one out" for one, other in EITHER if {one, other} <= line
+    )
+
+
+def _idle(plugin: Provider) -> Iterator[str]:
+    """A sentence for each variable that nothing takes, with the goals or the providers that would."""
+    taken = {name for goal in (*MAKING, *from_make.goals()) for name in _variables(goal)}
+    for name in sorted(from_make.line()):
+        said = f"{name}={clean(os.environ.get(name, ''), 60)}"
+        own = address(plugin.name)
+        if name.endswith("BASE_URL") or TABLE.get(name, {}).get("kept") == "server":
+            if name not in (*plugin.variables, *plugin.keys, own):
+                hint = f", which takes {own}" if any(key.endswith("_API_KEY") for key in plugin.keys) else ""
+                yield f"{said} is not for PROVIDER={plugin.name}{hint}"
+        elif name in TABLE and name not in taken:
+            yield f"{said} is for {' and '.join(_goals(name))}"
+
+
+def _goals(name: str) -> list[str]:
+    goals = [goal for goal, command in main.commands.items() if not command.hidden and name in _variables(goal)]
+    return [f"`make {goal}`" for goal in goals]
+
+
+def _variables(goal: str) -> Container[str]:
+    command = main.commands.get(goal)
+    return [param.name for param in command.params] if command else []
