@@ -27,7 +27,7 @@ $(call named,PROVIDER)
 # -i would pay after a refusal, and -t make a file that holds nothing.
 $(foreach f,i t,$(if $(findstring $f,$(filter-out --%,$(firstword -$(MAKEFLAGS)))),$(error make -$f goes past what was refused: leave it out)))
 $(if $(OWN),,$(if $(wildcard data/runs/$(RUN)/run.yaml),$(error data/runs/$(RUN)/run.yaml has no line `provider: NAME`)))
-$(foreach v,RETRY REPLACE ADOPT AGAIN ACCOUNT YES,$(if $(filter file override,$(origin $v)),$(error $v is for one command: take it out of local.mk)))
+$(foreach v,RETRY REPLACE ADOPT REQUESTS OUTPUT AGAIN ACCOUNT YES,$(if $(filter file override,$(origin $v)),$(error $v is for one command: take it out of local.mk)))
 # One table says which variables there are; the commands have their types and defaults from it.
 override VARIABLES := $(shell sed -n 's/^    "\([A-Z_]*\)": .*/\1/p' schemas/variables.schema.json)
 # A name that nobody knows is a typing error: SAMPEL=5 would send everything. Looked at are names on the command line, those
@@ -61,7 +61,7 @@ INSTALLED := $(VENV)/installed $(if $(filter local,$(PROVIDER)),$(VENV)/installe
 ASIDE     := $(if $(JSON),>&2)
 PAYING    := $(filter submit,$(MAKECMDGOALS))
 # Goals that only read take the batch as it was made; that what was typed is not taken is said.
-MAKING    := $(or $(filter transcripts batch submit try,$(MAKECMDGOALS)),$(if $(wildcard $(WORK)/batch.jsonl),,first))
+MAKING    := $(or $(filter transcripts batch submit try adopt,$(MAKECMDGOALS)),$(if $(wildcard $(WORK)/batch.jsonl),,first))
 AGREE     := $(if $(MAKING),,$(if $(filter-out RUN PROVIDER,$(TRANSCRIPT_BATCH_TYPED)),agree))
 
 MAKEFLAGS     += --warn-undefined-variables --no-builtin-rules
@@ -69,11 +69,11 @@ MAKEFLAGS     += --warn-undefined-variables --no-builtin-rules
 .SUFFIXES:
 # A target is whole or absent.  Shards, receipts and outputs are never targets, so Make never deletes one.
 .DELETE_ON_ERROR:
-GOALS := help help-dev transcripts batch preview try plan submit results export show status runs cancel validate prompts \
+GOALS := help help-dev transcripts batch preview try plan submit adopt results export show status runs cancel validate prompts \
          providers demo install agree check lint test test-long test-sdks test-servers bench clean FORCE
 .PHONY: $(GOALS)
 # A word beside `submit` that is no goal is a forgotten `=`: nothing may be paid before make finds that out.
-$(if $(filter submit try,$(MAKECMDGOALS)),$(foreach g,$(filter-out $(GOALS) $(WORK)/%,$(MAKECMDGOALS)),$(error $g is no goal, \
+$(if $(filter submit try adopt,$(MAKECMDGOALS)),$(foreach g,$(filter-out $(GOALS) $(WORK)/%,$(MAKECMDGOALS)),$(error $g is no goal, \
   and nothing is sent; `make` lists the goals$(if $(filter $g,$(VARIABLES)), and a variable is typed as $g=…))))
 
 help:  ## List the goals, and say where the run stands
@@ -97,6 +97,8 @@ plan: $(WORK)/batch.jsonl | $(AGREE)  ## Say what `make submit` would send, and 
 	@$(PIPELINE) plan
 submit: $(WORK)/submitted.json  ## Start a job for each request that has none (COSTS MONEY)
 	@echo $<
+adopt: $(WORK)/batch.jsonl  ## Take over a job, or answers, that you made by hand (free)
+	@$(PIPELINE) adopt
 results: $(WORK)/results.jsonl | $(AGREE)  ## Collect the answers, one line a request (free; WAIT=1 waits)
 	@echo $<
 	$(if $(STRICT),@$(PIPELINE) status --strict)

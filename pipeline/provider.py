@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from pipeline.base.provider_values import ENDED, Account, Download, Found, Limits, Price, Result, Shard, Status
-from pipeline.errors import Rejected
+from pipeline.errors import Rejected, Unlisted
 
 __all__ = ["ENDED", "Account", "Download", "Found", "Limits", "Price", "Provider", "Result", "Shard", "Status"]
 
@@ -101,6 +101,15 @@ class Provider(ABC):
     @abstractmethod
     def fetch(self, ref: Mapping[str, Any]) -> Iterator[Download]:
         """The files of a job that ended, however it ended: output first, then errors. Bytes untouched."""
+
+    def jobs(self) -> Iterator[Found]:
+        """All jobs of the account, whoever started them. Raises Unlisted where there is no list of them."""
+        raise Unlisted(f"{self.name} has no list of all jobs")
+
+    def lines(self, ref: Mapping[str, Any]) -> Iterator[Download]:
+        """What a job was started with, by a ref that may have its `id` alone; nothing where the service does not
+        give it back."""
+        return iter(())
 
     @abstractmethod
     def cancel(self, ref: Mapping[str, Any]) -> None:

@@ -16,6 +16,7 @@ BEGIN, END = "<!-- drawn by tests/house.py -->\n```text\n", "```\n<!-- end -->"
 ROOMS = (
     "pipeline.cli",
     "pipeline.testkit",
+    "pipeline.adopting",
     "pipeline.sending",
     "pipeline.results",
     "pipeline.jobs",

@@ -238,7 +238,10 @@ def test_a_job_of_another_checkout_is_named_and_adopted(make):
     make.ok("submit")
     shutil.rmtree(make.root / "data" / "runs")
     make.refused("submit", says="ADOPT=1")
-    assert "nothing is sent; 3 requests in 1 job" in make.ok("submit", "results", ADOPT=1).stdout
+    assert (
+        "3 requests taken over, nothing is sent; next: `make results`"
+        in make.ok("submit", "results", ADOPT=1).stdout
+    )
     assert make.server.invoice == [["a", "b", "c"]]
     make.talks("a", "b", "c", "d")
     make.refused("submit", says="`make submit` without ADOPT=1 pays for them", ADOPT=1)

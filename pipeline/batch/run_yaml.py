@@ -28,7 +28,21 @@ HEAD = """\
 # `defaults` are what nobody said, as they were then; `files` are as they were read.
 """
 # Words for one command, or for all runs.
-ONCE = ("RUN", "PROVIDER", "RETRY", "REPLACE", "ADOPT", "AGAIN", "ACCOUNT", "YES", "ID", "N", "JSON")
+ONCE = (
+    "RUN",
+    "PROVIDER",
+    "RETRY",
+    "REPLACE",
+    "ADOPT",
+    "REQUESTS",
+    "OUTPUT",
+    "AGAIN",
+    "ACCOUNT",
+    "YES",
+    "ID",
+    "N",
+    "JSON",
+)
 CURRENT = re.compile(r"^provider: *([A-Za-z0-9._-]+) *$", re.M)
 PARTS = ("variables", "defaults", "files")
 

@@ -4,6 +4,7 @@ May import every room, each where it is needed, so that `--help` is quick. Nothi
 """
 
 from pipeline.cli import (  # noqa: F401 (they add their commands)
+    adopt,
     agree,
     batch,
     cancel,

@@ -18,8 +18,8 @@ EITHER = (("PROMPT", "PROMPTS"), ("ADOPT", "AGAIN"), ("ADOPT", "RETRY"), ("ADOPT
 
 
 def check_line(plugin: Provider) -> None:
-    """Raises InputError for goals that pay; for others it is said."""
-    pays = bool(from_make.goals() & {"submit", "try"})
+    """Raises InputError for goals that pay, or take over what was paid; for others it is said."""
+    pays = bool(from_make.goals() & from_make.AS_MADE)
     for words in (*_both(), *_idle(plugin)):
         if pays:
             raise InputError(f"{words}; nothing is sent")

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.base.workspace import Workspace
@@ -14,6 +15,7 @@ from pipeline.cli.main import say
 from pipeline.cli.options import CORRECTING, KEPT, TABLE, nothing
 
 if TYPE_CHECKING:
+    from pipeline.adopting.foreign import Foreign
     from pipeline.batch.run_yaml import Section
     from pipeline.jobs.start_context import Starter
     from pipeline.jobs.wait import Watch
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from pipeline.sending.correct import Correction
     from pipeline.sending.submit_options import Asked
 
+ON, OFF = ("1", "true", "yes", "on", "y", "t"), ("0", "false", "no", "off", "n", "f")  # as click reads them
 YIELDING = ("MODEL", "MAX_TOKENS", "CONTEXT", "OVERLAP")  # defaults that a prompt, or its model, comes before
 
 
@@ -137,11 +140,12 @@ class Given:
         from pipeline.sending.submit_options import Asked, Bounds
 
         bounds = Bounds(self.BUDGET, self.QUEUE_TOKENS, self.QUEUE_JOBS)
-        adopt, partial = (getattr(self, name, False) for name in ("ADOPT", "PARTIAL"))
-        names = [name for name in ("confirm", "yes", "again", "account") if name.upper() in self.values]
+        names = [name for name in ("confirm", "yes", "again", "account", "partial") if name.upper() in self.values]
         words = {name: getattr(self, name.upper()) for name in names}
         words |= {"correction": self.correction} if "MODEL" in self.values else {}
-        return Asked(self.RETRY, self.REPLACE, adopt, self.EACH, self.SAMPLE or 0, partial, bounds, **words)
+        return Asked(
+            self.RETRY, self.REPLACE, False, self.EACH, self.SAMPLE or 0, bounds=bounds, ids=self.ids, **words
+        )
 
     def known(self) -> None:
         """Raises InputError for a run that is not there."""
@@ -157,9 +161,30 @@ class Given:
         how = {"say": say, "account": self.ACCOUNT, **how}
         return Watch(self.ws, self.plugin, Clock(), settle=self.SETTLE, poll=self.POLL, tariff=self.tariff, **how)
 
-    def starter(self) -> Starter:
+    @property
+    def foreign(self) -> Foreign:
+        """Jobs that were started elsewhere, or their answers."""
+        from pipeline.adopting.foreign import Foreign, by_hand
+
+        words = self.ADOPT.split()
+        ids = () if [word.lower() for word in words] in ([], *([on] for on in ON)) else tuple(words)
+        return Foreign(ids, tuple(by_hand(self.REQUESTS)), tuple(by_hand(self.values.get("OUTPUT", ""))), self.YES)
+
+    @property
+    def adopts(self) -> bool:
+        return self.ADOPT.strip().lower() not in ("", *OFF)
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """The transcripts that ID names: words, or the lines of a file."""
+        words = self.values.get("ID", "")
+        return frozenset(Path(words).read_text("utf-8").split("\n") if Path(words).is_file() else words.split()) - {
+            ""
+        }
+
+    def starter(self, adopt: bool = False) -> Starter:
         from pipeline.base.clock import Clock
         from pipeline.jobs.ledger import Ledger
         from pipeline.jobs.start_context import Starter
 
-        return Starter(Ledger(self.ws), self.plugin, Clock(), say, self.SETTLE)
+        return Starter(Ledger(self.ws), self.plugin, Clock(), say, self.SETTLE, adopt)

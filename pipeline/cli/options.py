@@ -17,7 +17,7 @@ READING = " ".join(name for name, row in TABLE.items() if row.get("kept") == "re
 KEPT = frozenset(f"{READING} {ASKING}".split())
 CORRECTING = "MODEL MAX_TOKENS TEMPERATURE TOP_P EXTRA"  # with RETRY, of requests without an answer
 PRICES = "PRICE_IN PRICE_OUT"
-PLANNING = f"RETRY REPLACE EACH SAMPLE BUDGET QUEUE_TOKENS QUEUE_JOBS {PRICES}"
+PLANNING = f"RETRY REPLACE ID EACH SAMPLE BUDGET QUEUE_TOKENS QUEUE_JOBS {PRICES}"
 FLAGS = {"N": "--number"}  # where it is not the variable's own name
 # Options that are no variables.
 OWN: Mapping[str, Mapping[str, Any]] = {

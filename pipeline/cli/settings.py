@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.cli.check_line import check_line
 from pipeline.cli.command import command
-from pipeline.cli.from_make import MAKES, goals
+from pipeline.cli.from_make import AS_MADE, MAKES, goals
 from pipeline.cli.given import Given
 from pipeline.cli.main import say
 from pipeline.cli.mistyped import check_types
@@ -48,7 +48,7 @@ def _as_made(given: Given) -> bool:
     """Whether the goals pay for the batch that is there, and do not make it."""
     ws, own = given.ws, given.own
     begun = ws.batch.exists() or ws.asked.exists() or (own is not None and own.made)
-    return bool(goals() & {"submit", "try"}) and not goals() & {"batch", "transcripts"} and begun
+    return bool(goals() & AS_MADE) and not goals() & {"batch", "transcripts"} and begun
 
 
 def _found(given: Given, reading: Reading) -> list[Path] | None:

@@ -9,12 +9,13 @@ from typing import Any
 import click
 
 from pipeline.base.humanize import many
+from pipeline.cli import adopt
 from pipeline.cli.command import command
 from pipeline.cli.given import Given
 from pipeline.cli.main import tell
 from pipeline.cli.options import CORRECTING, PLANNING
 
-OWN = "SETTLE ADOPT AGAIN ACCOUNT PARTIAL CONFIRM YES WAIT POLL no_new_jobs"
+OWN = "SETTLE ADOPT REQUESTS AGAIN ACCOUNT PARTIAL CONFIRM YES WAIT POLL no_new_jobs"
 
 
 @command("submit", f"RUN PROVIDER {PLANNING} {CORRECTING} CONTEXT {OWN}")
@@ -22,6 +23,8 @@ def submit(given: Given) -> None:
     """Start jobs for requests that have none: the command that costs money."""
     from pipeline.sending.until_all_sent import sendall
 
+    if given.adopts and not given.no_new_jobs:
+        return tell(adopt.said(adopt.taken_over(given)))
     ask = _ask if sys.stdin.isatty() and sys.stderr.isatty() else None
     done = sendall(given.watch(), given.asked, wait=given.WAIT, new_jobs=not given.no_new_jobs, ask=ask)
     if not given.no_new_jobs:

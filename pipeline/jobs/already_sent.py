@@ -17,13 +17,14 @@ class Sent:
     """Requests that were started, each with the number of its shard: by identity, and by custom_id as sent.
 
     `tried` are those that RETRY sends again. `newest` are the last shards of the transcripts of
-    which something that is asked now was sent.
+    which something that is asked now was sent. `ended` are shards of which nothing more will come, below `until`.
     """
 
     lines: dict[bytes, int] = field(default_factory=dict)
     names: dict[str, int] = field(default_factory=dict)
     tried: set[bytes] = field(default_factory=set)
     newest: dict[str, int] = field(default_factory=dict)
+    ended: set[int] = field(default_factory=set)
 
     def has(self, line: bytes, name: str) -> bool:
         """Whether a request that is asked now was sent."""
@@ -59,7 +60,9 @@ def sent(ledger: Ledger, provider: Provider, retry: bool, until: int | None = No
     for number, receipt in enumerate(ledger):
         if receipt.unstarted:
             continue
-        again = retry and receipt.settled and (until is None or receipt.number < until)
+        ended = receipt.settled and (until is None or receipt.number < until)
+        found.ended |= {number} if ended else set()
+        again = retry and ended
         valid, invalid = answered(ledger, receipt, reader) if again else (set(), set())
         for line in ledger.lines(receipt):
             name = provider.custom_id(line)

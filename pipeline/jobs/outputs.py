@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from typing import BinaryIO
 
 from pipeline.base.workspace import Workspace
+from pipeline.batch import custom_id
 from pipeline.batch.saved_prompts import load
 from pipeline.errors import DamagedError
 from pipeline.jobs.ledger import Ledger
@@ -25,9 +26,16 @@ class Reader:
     def of(self, name: str) -> Read:
         """For answers to the prompt of that name, which a batch may not have any more."""
         prompt = self._prompts.named(name)
+        if not name and prompt is None:  # a job of several prompts, which was started elsewhere
+            return self._by_its_id
         if prompt is None or prompt.answer is None:
             return self._decode
         return lambda line: prompt.answer.checked(self._decode(line))
+
+    def _by_its_id(self, line: bytes) -> Result:
+        result = self._decode(line)
+        prompt = self._prompts.named(custom_id.prompt(result.custom_id or ""))
+        return prompt.answer.checked(result) if prompt and prompt.answer else result
 
 
 def decoded(ledger: Ledger, receipt: Receipt, read: Read) -> Iterator[Result]:

@@ -13,7 +13,7 @@ from pipeline.batch.request_kind import Kind
 from pipeline.errors import DamagedError
 from pipeline.provider import ENDED
 
-VERSION = 3  # of a receipt; an older release says that it cannot read a newer one
+VERSION = 4  # of a receipt; an older release says that it cannot read a newer one
 
 
 UNSTARTED = ("planned", "uploaded")
@@ -49,6 +49,7 @@ class Receipt:
     tokens: dict[str, int] | None = None
     usage: dict[str, Any] | None = None
     duplicates: list[str] = field(default_factory=list)
+    unproved: bool = False
     updated: str = ""
     version: int = VERSION
 

@@ -22,10 +22,11 @@ from pipeline.provider import Limits
 def write(ledger: Ledger, provider: str, lines: Iterable[Counted], limits: Limits, kind: Kind) -> Iterator[Receipt]:
     """Write the lines, all of one kind, as shards, each with a receipt that says `planned`."""
     for _, group in groupby(split(lines, limits), key=lambda pair: pair[0]):
-        yield _write(ledger, provider, (one for _, one in group), kind)
+        yield ledger.save(written(ledger, provider, (one for _, one in group), kind))
 
 
-def _write(ledger: Ledger, provider: str, lines: Iterable[Counted], kind: Kind) -> Receipt:
+def written(ledger: Ledger, provider: str, lines: Iterable[Counted], kind: Kind) -> Receipt:
+    """Write the lines as one shard; its receipt is not saved yet."""
     whole, count, size, known = hashlib.sha256(), 0, 0, True
     tokens = NONE
     draft, rows = (
@@ -43,7 +44,7 @@ def _write(ledger: Ledger, provider: str, lines: Iterable[Counted], kind: Kind) 
     if known:  # before its shard, so that a crash leaves no shard without
         publish(rows, ledger.ws.made / f"{name}.jsonl")
     publish(draft, ledger.ws.shards / f"{name}.jsonl")
-    return ledger.save(Receipt(name, provider, count, size, whole.hexdigest(), *kind, tokens=tokens))
+    return Receipt(name, provider, count, size, whole.hexdigest(), *kind, tokens=tokens)
 
 
 def orphans(ledger: Ledger, provider: str) -> None:

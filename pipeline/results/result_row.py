@@ -75,6 +75,7 @@ class Rows:
             "parts": None,
             "provider": self.provider.name,
             "job": receipt.ref["id"] if receipt and receipt.ref else None,
+            **({"unproved": True} if receipt and receipt.unproved else {}),
             **{field: carried[field] for field in CARRIED},
         }
 

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from functools import cache
 
 from pipeline.base.faults import Faults
-from pipeline.batch.custom_id import transcript
+from pipeline.batch.custom_id import transcript, whole
+from pipeline.batch.request_index import row_of
 from pipeline.batch.request_kind import Kind
 from pipeline.batch.saved_prompts import load
-from pipeline.errors import InputError
+from pipeline.errors import InputError, clean
 from pipeline.jobs.already_sent import Sent, sent
 from pipeline.jobs.ledger import Ledger
 from pipeline.jobs.sent_rows import SentRows
@@ -33,8 +34,19 @@ def survey(
     of, kinds, groups, rows = key(provider, asked.each), {}, defaultdict(list), SentRows(ledger, provider)
     faults = Faults()
     finders = [Finder(before, rows, kinds) for before in _before(ledger, provider, asked, again)]
+    missing = set(asked.ids)
     for one, kind in _checked(ledger, provider, rows, faults):
         pending = [finder for finder in finders if not finder.has(one)]
+        if asked.ids:
+            names = _names(one) & asked.ids
+            missing -= names
+            if not names:
+                for finder in pending:
+                    finder.found.unsent += 1
+                continue
+            if asked.replace:
+                asks = of(one.line, kind.model)
+                pending = [finder for finder in finders if finder in pending or finder.ended(one, asks)]
         if pending and asked.correction:
             one = corrected(ledger, provider, one, asked.correction, faults)
             kind = Kind(one.request["body"]["model"], kind.prompt)
@@ -44,6 +56,8 @@ def survey(
             groups[transcript(one.request["custom_id"])].append((len(one.line), asks))
         for finder in pending:
             finder.add(one, number, asks, provider)
+    for name in sorted(missing):
+        faults.add(f"ID={clean(name, 60)}", "no transcript and no request of the batch has this id")
     faults.check("nothing is sent; mend the transcripts and run `make batch` again")
     for finder in finders:
         if not asked.each:
@@ -51,6 +65,12 @@ def survey(
         if asked.sample:
             finder.sample(groups, asked.sample)
     return finders[0].end(), finders[-1].end()
+
+
+def _names(one: Sendable) -> set[str]:
+    """By which a person may name a request: its custom_id, that of its result, and the transcript's id."""
+    name = one.request["custom_id"]
+    return {name, whole(name), transcript(name), row_of(one.row).get("id", name)}
 
 
 def _before(ledger: Ledger, provider: Provider, asked: Asked, again: bool) -> Iterator[Sent]:

@@ -75,15 +75,29 @@ class Finder:
         self._candidates: list[tuple[str, bytes]] = []  # that replace what was sent
         self._firsts: dict[bytes, str] = {}  # custom_ids of pending requests, for messages
         self._corrected: dict[bytes, list[str]] = {}
+        self._once_more: set[bytes] = set()
 
     def has(self, one: Sendable) -> bool:
         """Whether the next request of the batch was sent before."""
         self.found.total += 1
+        return self._line(one) is not None
+
+    def _line(self, one: Sendable) -> bytes | None:
+        """As it was sent; None if it was not."""
         name = one.request["custom_id"]
-        if self._before.has(one.line, name) or (one.original and self._before.has(one.original, name)):
-            return True
+        for line in (one.line, one.original):
+            if line and self._before.has(line, name):
+                return line
         sent = self._rows.line(one.row)  # in the words of other code
-        return sent is not None and self._before.has(sent, name)
+        return sent if sent is not None and self._before.has(sent, name) else None
+
+    def ended(self, one: Sendable, asked: bytes) -> bool:
+        """Whether it was sent and its job has ended: then it can be sent once more."""
+        line = self._line(one)
+        ended = line is not None and self._before.lines[identity(line)] in self._before.ended
+        if ended:
+            self._once_more.add(asked)
+        return ended
 
     def add(self, one: Sendable, kind: int, asked: bytes, provider: Provider) -> None:
         """One that was not."""
@@ -105,7 +119,8 @@ class Finder:
         """What a request of another custom_id was sent for is paid already."""
         for receipt in ledger if self.found.places else ():
             for line in () if receipt.unstarted else ledger.lines(receipt):
-                if identity(line) in self._before.lines and self.found.places.pop(of(line, receipt.model), None):
+                asked = of(line, receipt.model) if identity(line) in self._before.lines else b""
+                if asked not in self._once_more and self.found.places.pop(asked, None):
                     self.found.share("", provider.custom_id(line))
 
     def sample(self, groups: Groups, count: int) -> None:

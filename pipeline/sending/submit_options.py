@@ -30,7 +30,8 @@ class Bounds:
 class Asked:
     """The variables of these names.
 
-    `retry` is about shards with a number below `until`: what failed before the command began. None: all.
+    `retry` is about shards with a number below `until`: what failed before the command began. None: all. So is
+    `replace` with `ids`: what was answered by then is sent once more.
     """
 
     retry: bool = False
@@ -47,6 +48,7 @@ class Asked:
     repeat: bool = True  # a start that was lost, on proof
     account: str = ""
     correction: Correction | None = None  # with `retry` alone
+    ids: frozenset[str] = frozenset()  # transcripts or custom_ids: of these alone; none: of all
 
 
 NOTHING = Asked()

@@ -8,6 +8,7 @@ absent, empty or gone.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
@@ -24,6 +25,7 @@ from providers.openai_compatible.job import (
     STATES,
     TAG,
     done_of,
+    found,
     ref_of,
     state_of,
     told,
@@ -36,7 +38,7 @@ from providers.openai_compatible.key_and_address import key_name, url
 from providers.openai_compatible.request_fields import fields
 from providers.openai_compatible.services import Service
 from providers.wire import openai_chat
-from providers.wire.check_answer import identifier
+from providers.wire.check_answer import identifier, record
 from providers.wire.http_client import AT_ONCE, Http, Missing
 from providers.wire.key_and_address import account, key
 
@@ -98,7 +100,7 @@ class OpenAICompatible(Provider):
             body["metadata"] = {TAG: shard.sha256}
         job = self._http.start(row.batches, json=body)
         try:
-            return ref_of(unwrapped(job, "start"), shard)
+            return ref_of(unwrapped(job, "start"))
         except Busy as error:  # something was created, and its id is not known
             raise Ambiguous(str(error)) from None
 
@@ -119,6 +121,16 @@ class OpenAICompatible(Provider):
         for name, column in (("output", self.service.output), ("error", self.service.errors)):
             if file_id := job.get(column):
                 yield from download(self._http, self.service, name, identifier(file_id, "download"))
+
+    def jobs(self) -> Iterator[Found]:
+        for job in self._jobs():
+            with suppress(Busy):  # an entry that cannot be read names no job to take over
+                yield found(record(job, "list"))
+
+    def lines(self, ref: Mapping[str, Any]) -> Iterator[Download]:
+        files = self._job(ref).get(self.service.input)
+        for file_id in files if isinstance(files, list) else [files] if files else []:
+            yield from download(self._http, self.service, "input", identifier(file_id, "input"))
 
     def cancel(self, ref: Mapping[str, Any]) -> None:
         method, path = self.service.cancel.format(batches=self.service.batches, id=ref["id"]).split(" ")

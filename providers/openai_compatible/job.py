@@ -33,7 +33,7 @@ def unwrapped(value: Any, what: str) -> dict:
 def told(service: Service, job: Any, shard: Shard, handle: Mapping[str, Any]) -> Found | None:
     """The entry of a list if it may be the shard's job: not certainly where it says neither its file nor a tag."""
     try:
-        ref = ref_of(record(job, "list"), shard)
+        ref = ref_of(record(job, "list"))
     except Busy:
         return unreadable(job)
     files, metadata = job.get(service.input), job.get("metadata")
@@ -43,7 +43,12 @@ def told(service: Service, job: Any, shard: Shard, handle: Mapping[str, Any]) ->
     return None if says and not ours else Found(ref, state_of(job), created_of(job), exact=says)
 
 
-def ref_of(job: dict, shard: Shard) -> dict[str, Any]:
+def found(job: dict) -> Found:
+    """A job that anybody may have started."""
+    return Found(ref_of(job), state_of(job), created_of(job))
+
+
+def ref_of(job: dict) -> dict[str, Any]:
     return {"id": identifier(job.get("id"), "start"), "created": created_of(job)}
 
 

@@ -9,6 +9,7 @@ content-addressed; answers are not validated by the SDK, so nothing that comes b
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -17,7 +18,7 @@ from pipeline.errors import Busy, Rejected, clean
 from pipeline.hookspecs import hookimpl
 from pipeline.provider import Account, Download, Found, Limits, Provider, Shard, Status
 from providers.together.client import ADDRESS, BASE_URL, KEY, base_url, connected
-from providers.together.job import STATES, done_of, ref_of, state_of, told
+from providers.together.job import STATES, done_of, found, ref_of, state_of, told
 from providers.together.sdk_errors import listing, speaking, starting
 from providers.wire import openai_chat
 from providers.wire.check_answer import identifier
@@ -68,11 +69,7 @@ class Together(Provider):
         return {"file_id": identifier(getattr(file, "id", None), "upload")}
 
     def find(self, shard: Shard, handle: Mapping[str, Any]) -> list[Found]:
-        with listing():
-            jobs = self._client.batches.list()
-        if not isinstance(jobs, list | None):
-            raise Busy("the list of jobs is not a list")
-        return [found for job in jobs or () if (found := told(job, shard, handle["file_id"]))]
+        return [one for job in self._jobs() if (one := told(job, shard, handle["file_id"]))]
 
     def start(self, shard: Shard, handle: Mapping[str, Any]) -> dict[str, Any]:
         client = self._client  # a key that cannot be sent is refused before anything is in doubt
@@ -98,6 +95,15 @@ class Together(Provider):
             if file_id := getattr(job, f"{name}_file_id", None):
                 yield from self._download(name, identifier(file_id, "download"))
 
+    def jobs(self) -> Iterator[Found]:
+        for job in self._jobs():
+            with suppress(Busy):  # an entry that cannot be read names no job to take over
+                yield found(job)
+
+    def lines(self, ref: Mapping[str, Any]) -> Iterator[Download]:
+        if file_id := getattr(self._job(ref), "input_file_id", None):
+            yield from self._download("input", identifier(file_id, "input"))
+
     def cancel(self, ref: Mapping[str, Any]) -> None:
         with speaking("cancel"):
             self._client.batches.cancel(ref["id"])
@@ -118,6 +124,13 @@ class Together(Provider):
         if self._connected is None:
             self._connected = connected()
         return self._connected
+
+    def _jobs(self) -> list[Any]:
+        with listing():
+            jobs = self._client.batches.list()
+        if not isinstance(jobs, list | None):
+            raise Busy("the list of jobs is not a list")
+        return jobs or []
 
     def _job(self, ref: Mapping[str, Any]) -> Any:
         try:

@@ -22,8 +22,15 @@ STATES = {
 }
 
 
-def ref_of(job: Any, shard: Shard) -> dict[str, Any]:
-    return {"id": identifier(job.id, "start"), "created": created_of(job), "requests": shard.requests}
+def ref_of(job: Any, shard: Shard | None = None) -> dict[str, Any]:
+    """By which a job is asked for; one that was started elsewhere has no shard yet."""
+    requests = {"requests": shard.requests} if shard else {}
+    return {"id": identifier(getattr(job, "id", None), "start"), "created": created_of(job), **requests}
+
+
+def found(job: Any) -> Found:
+    """A job that anybody may have started."""
+    return Found(ref_of(job), state_of(job), created_of(job))
 
 
 def told(job: Any, shard: Shard, file_id: str) -> Found | None:
@@ -48,6 +55,6 @@ def created_of(job: Any) -> str:
 def done_of(job: Any, ref: Mapping[str, Any]) -> int | None:
     """`progress` is a percentage of the requests."""
     progress = getattr(job, "progress", None)
-    if not isinstance(progress, int | float) or not 0 <= progress <= 100:
+    if not isinstance(progress, int | float) or not 0 <= progress <= 100 or "requests" not in ref:
         return None
-    return round(progress / 100 * ref.get("requests", 0))
+    return round(progress / 100 * ref["requests"])

@@ -1,0 +1,87 @@
+"""Takes over jobs that the ledger does not know: what they hold of the batch has a job then, the rest has none."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+
+from pipeline.adopting.answers_by_hand import by_ids, fetched
+from pipeline.adopting.foreign import Foreign, read, started_with
+from pipeline.adopting.new_receipt import nothing, save, shard
+from pipeline.adopting.wanted_requests import Match, Wanted
+from pipeline.batch.request_kind import Kind
+from pipeline.errors import InputError, Rejected, Unlisted, clean
+from pipeline.jobs.start_context import Starter
+from pipeline.provider import Found
+
+ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:/=+-]{0,1023}")
+
+
+def adopt(starter: Starter, foreign: Foreign) -> int:
+    """How many requests of the batch have a job now that had none. Raises InputError for a named job that has none
+    of them, and UnfinishedError for one that has to end first."""
+    ledger, before = starter.ledger, list(starter.ledger)
+    wanted = Wanted(ledger, starter.provider)
+    if foreign.output:
+        count = fetched(starter, wanted, foreign)
+    elif foreign.ids:
+        count = sum(_taken(starter, wanted, _job(starter, name), foreign) for name in foreign.ids)
+    else:
+        count = sum(_taken(starter, wanted, job, None) for job in _unknown(starter))
+    for receipt in before if count else ():
+        if receipt.unstarted and not receipt.lost:  # cut before, and perhaps of the same requests
+            ledger.save(receipt, state="cancelled")
+    return count
+
+
+def _job(starter: Starter, name: str) -> Found:
+    if not ID.fullmatch(name) or ".." in name:
+        raise InputError(f"ADOPT={clean(name, 60)}: no id of a job; 1 looks through all jobs of the account")
+    if name in starter.ledger.job_ids():
+        raise InputError(f"job {name} is this run's already; `make results` fetches it")
+    return Found({"id": name}, starter.clock.patiently(lambda: starter.provider.poll({"id": name})).state)
+
+
+def _unknown(starter: Starter) -> list[Found]:
+    """The jobs of the account that no run here knows and that did not fail, the newest first."""
+    known = starter.ledger.job_ids()
+    try:
+        jobs = starter.clock.patiently(lambda: list(starter.provider.jobs()))
+    except Unlisted:
+        return []
+    there = [job for job in jobs if job.ref["id"] not in known and job.state != "failed"]
+    return sorted(there, key=lambda job: (job.created, job.ref["id"]), reverse=True)
+
+
+def _taken(starter: Starter, wanted: Wanted, job: Found, foreign: Foreign | None) -> int:
+    """How many requests are taken from a job; `foreign` is None of one that nobody named."""
+    name = job.ref["id"]
+    match = starter.clock.patiently(lambda: _held(starter, wanted, job, foreign))
+    if match is None:
+        if foreign is None:
+            return 0
+        return by_ids(starter, wanted, job, foreign)
+    if not match.names:
+        if foreign is None:
+            return 0
+        raise InputError(f"{nothing(f'job {name}', match)}; nothing is taken over")
+    models = {wanted.kinds[place].model for place in match.names}
+    if len(models) > 1:
+        raise InputError(
+            f"job {name} asks {' and '.join(sorted(models))}, and one job has one model here; when it has ended, "
+            "`make adopt OUTPUT=… REQUESTS=…` takes its answers"
+        )
+    kinds = {wanted.kinds[place] for place in match.names}
+    kind = kinds.pop() if len(kinds) == 1 else Kind(models.pop())
+    save(starter, shard(starter, match, list(match.names), kind), match, job.ref, state="running")
+    return wanted.without(match)
+
+
+def _held(starter: Starter, wanted: Wanted, job: Found, foreign: Foreign | None) -> Match | None:
+    """What a job was started with has of the batch; None where nobody can say what that was."""
+    if foreign and foreign.requests:
+        return wanted.of_lines(read(foreign.requests))
+    with suppress(Rejected):  # its file was removed
+        if (there := started_with(starter.provider, dict(job.ref))) is not None:
+            return wanted.of_lines(there, all_of_it=foreign is not None)
+    return None

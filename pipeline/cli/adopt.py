@@ -1,0 +1,52 @@
+"""The command `adopt`; and what ADOPT does beside `submit`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.base.humanize import many
+from pipeline.cli.command import command
+from pipeline.cli.given import Given
+from pipeline.cli.main import tell
+from pipeline.cli.options import PRICES
+
+OWN = f"{PRICES} ADOPT REQUESTS OUTPUT SETTLE POLL ACCOUNT YES"
+
+
+@command("adopt", f"RUN PROVIDER {OWN}")
+def adopt(given: Given) -> None:
+    """Take over jobs that were started by hand, or their answers (free: starts nothing)."""
+    tell(said(taken_over(given)))
+
+
+def taken_over(given: Given) -> dict[str, Any]:
+    """What submitted.json says, once all is taken over that is there; the rest is still to be sent.
+
+    Raises SpendError where there is nothing to take.
+    """
+    from pipeline.adopting.take_over import adopt
+    from pipeline.base.lock import lock
+    from pipeline.jobs.same_account import same_account
+    from pipeline.sending.prepare_shards import finish_earlier
+    from pipeline.sending.submit import submit
+    from pipeline.sending.submit_options import Asked
+    from pipeline.sending.until_all_sent import sendall
+
+    ws, plugin, foreign = given.ws, given.plugin, given.foreign
+    with lock(ws.lock, "adopt"):
+        starter = given.starter(adopt=True)
+        if not foreign.output:
+            plugin.preflight("")
+            same_account(starter.ledger, plugin, given.ACCOUNT)
+        finish_earlier(starter)
+        count = adopt(starter, foreign)
+        if count:
+            return submit(ws, plugin, Asked(partial=True), new_jobs=False, tariff=given.tariff) | {"taken": count}
+    # A service that does not give back what its jobs were started with may still know them by their shards.
+    return sendall(given.watch(), Asked(adopt=True))
+
+
+def said(done: dict[str, Any]) -> str:
+    rest = f"{many(done['unsent'], 'request')} left, which `make submit` pays for; " if done["unsent"] else ""
+    taken = f"{many(done['taken'], 'request')} taken over" if "taken" in done else "taken over"
+    return f"{taken}, nothing is sent; {rest}next: `make results`"
