@@ -117,15 +117,23 @@ def test_a_plan_of_it_writes_nothing_and_says_what_to_type(failed):
     assert files == {path: path.read_bytes() for path in run.ws.root.rglob("*") if path.is_file()}
 
 
-def test_what_was_not_sent_yet_has_no_answer_either_but_only_what_is_sent_is_corrected(tmp_path):
+@pytest.mark.parametrize("sample", [0, 2, 3])
+@pytest.mark.parametrize("changed", [False, True])
+def test_what_was_never_sent_is_not_sent_by_retry_whatever_the_sample(changed, sample, tmp_path):
+    asked = again(LONGER) if changed else Asked(retry=True)
     run = Run(tmp_path / "run", Till())
-    run.batch({name: f"{name} oats" for name in "abcde"})
-    run.submit(Asked(sample=1))
-    run.submit(again(LONGER, sample=3))
-    assert set(bodies(run).values()) == {("Llama-3.1-8B", 90)} and len(read_jsonl(run.ws.corrections)) == 2
+    run.batch({name: f"{name} {'oats ' * number}" for number, name in enumerate("abcdefgh")})
+    run.till.fails = set("abcdefgh")
+    run.submit(Asked(sample=2))
+    first = set(bodies(run))
+    outcomes(run)
+    run.till.fails = set()
+    run.submit(replace(asked, sample=sample))
+    assert len(run.till.jobs) == 2 and set(bodies(run)) == first
     run.submit()
     assert set(bodies(run).values()) == {("Llama-3.1-8B", 50)}
-    assert outcomes(run) == dict.fromkeys("abcde", "ok")
+    assert sum(len(job["names"]) for job in run.till.jobs) == 10
+    assert outcomes(run) == dict.fromkeys("abcdefgh", "ok")
 
 
 def test_twins_are_corrected_together(tmp_path):

@@ -337,8 +337,8 @@ def test_a_part_that_fails_for_ever_is_paid_once_in_a_command(begun, run):
     run.till.fails = {"big.p02"}
     run.till.words = lambda name, body: "the oats and " * 60
     run.batch([talk("big", 60), talk("huge", 120), talk("short", 2)], most=200, window=900)
+    run.submit()
     if begun:
-        run.submit()
         run.results()
     failed = run.till.failures().total()
     watch = Watch(run.ws, run.provider, run.time.clock, lambda text: None)

@@ -514,6 +514,7 @@ class Months(RuleBasedStateMachine):
 
     @rule(retry=st.booleans(), anew=st.booleans(), sample=st.sampled_from([0, 0, 1]), at=st.integers(1, 120))
     def submit(self, retry, anew, sample, at):
+        retry = retry and any(receipt.begun for receipt in Ledger(self.run.ws))
         try:
             self.run.killed(at, lambda: self.run.submit(Asked(retry, anew, sample=sample)), self.patch)
         except SpendError:

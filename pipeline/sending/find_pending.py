@@ -10,6 +10,7 @@ from pipeline.base.faults import Faults
 from pipeline.batch.custom_id import transcript, whole
 from pipeline.batch.request_index import row_of
 from pipeline.batch.request_kind import Kind
+from pipeline.batch.request_line import identity
 from pipeline.batch.saved_prompts import load
 from pipeline.errors import InputError, clean
 from pipeline.jobs.already_sent import Sent, sent
@@ -19,7 +20,7 @@ from pipeline.provider import Provider
 from pipeline.sending.checked_requests import ROUND, Sendable, sendable, where
 from pipeline.sending.correct import corrected
 from pipeline.sending.pending import Finder, Pending
-from pipeline.sending.same_question import key
+from pipeline.sending.same_question import Key, key
 from pipeline.sending.submit_options import NOTHING, Asked
 
 
@@ -34,7 +35,8 @@ def survey(
     of, kinds, groups, rows = key(provider, asked.each), {}, defaultdict(list), SentRows(ledger, provider)
     faults = Faults()
     finders = [Finder(before, rows, kinds) for before in _before(ledger, provider, asked, again)]
-    missing = set(asked.ids)
+    failed = finders[-1].failed(ledger, of) if asked.retry or asked.sample else set()
+    missing, begun, planned = set(asked.ids), set(), _planned(ledger) if asked.retry else set()
     for one, kind in _checked(ledger, provider, rows, faults):
         pending = [finder for finder in finders if not finder.has(one)]
         if asked.ids:
@@ -47,13 +49,21 @@ def survey(
             if asked.replace:
                 asks = of(one.line, kind.model)
                 pending = [finder for finder in finders if finder in pending or finder.ended(one, asks)]
-        if pending and asked.correction:
+        before = one
+        tried = bool(pending and failed) and not failed.isdisjoint(_ways(one, of))
+        if asked.sample and (tried or not pending):
+            begun.add(transcript(one.request["custom_id"]))
+        if asked.retry and pending and not (tried or one.later or identity(one.line) in planned):
+            pending = [finder for finder in finders if finder.replaces(one, provider)]
+            finders[0].found.unsent += not pending  # it was never sent: RETRY is for what was
+        if asked.correction and tried and pending:
             one = corrected(ledger, provider, one, asked.correction, faults)
             kind = Kind(one.request["body"]["model"], kind.prompt)
         number = kinds.setdefault(kind, len(kinds))
         asks = of(one.line, kind.model) if pending or asked.sample else b""
         if asked.sample:
-            groups[transcript(one.request["custom_id"])].append((len(one.line), asks))
+            asked_before = asks if one is before else of(before.line, before.request["body"]["model"])
+            groups[transcript(one.request["custom_id"])].append((len(before.line), asked_before, asks))
         for finder in pending:
             finder.add(one, number, asks, provider)
     for name in sorted(missing):
@@ -63,8 +73,20 @@ def survey(
         if not asked.each:
             finder.paid(ledger, provider, of)
         if asked.sample:
-            finder.sample(groups, asked.sample)
+            finder.sample(groups, begun, asked.sample)
     return finders[0].end(), finders[-1].end()
+
+
+def _ways(one: Sendable, of: Key) -> Iterator[bytes]:
+    """The keys of a request as it is asked, and as it was asked before its correction."""
+    yield of(one.line, one.request["body"]["model"])
+    if one.original and one.plain:
+        yield of(one.original, one.plain["body"]["model"])
+
+
+def _planned(ledger: Ledger) -> set[bytes]:
+    """What was cut before, and has no job yet."""
+    return {identity(line) for receipt in ledger if receipt.unstarted for line in ledger.lines(receipt)}
 
 
 def _names(one: Sendable) -> set[str]:

@@ -91,6 +91,18 @@ class Finder:
         sent = self._rows.line(one.row)  # in the words of other code
         return sent if sent is not None and self._before.has(sent, name) else None
 
+    def failed(self, ledger: Ledger, of: Key) -> set[bytes]:
+        """The keys of what was sent and has no answer, so that RETRY sends it again."""
+        tried, models = self._before.tried, {}
+        for receipt in ledger if tried else ():
+            models |= {line: receipt.model for line in ledger.lines(receipt) if identity(line) in tried}
+        return {of(line, model) for line, model in models.items()}
+
+    def replaces(self, one: Sendable, provider: Provider) -> bool:
+        """Whether one that was not sent takes the place of one that was."""
+        before = one.original or one.line
+        return self._before.otherwise(before, one.request["custom_id"], provider.custom_id(before), one.later)
+
     def ended(self, one: Sendable, asked: bytes) -> bool:
         """Whether it was sent and its job has ended: then it can be sent once more."""
         line = self._line(one)
@@ -104,8 +116,7 @@ class Finder:
         found, name = self.found, one.request["custom_id"]
         if one.later:
             found.combining.add(asked)
-        before = one.original or one.line
-        if self._before.otherwise(before, name, provider.custom_id(before), one.later):
+        if self.replaces(one, provider):
             self._candidates.append((name, asked))
         if one.original:
             self._corrected.setdefault(asked, []).append(name)
@@ -123,12 +134,12 @@ class Finder:
                 if asked not in self._once_more and self.found.places.pop(asked, None):
                     self.found.share("", provider.custom_id(line))
 
-    def sample(self, groups: Groups, count: int) -> None:
-        """Keep what is in the sample."""
+    def sample(self, groups: Groups, sent: set[str], count: int) -> None:
+        """Keep what is in the sample; of the transcripts `sent` something was."""
         found = self.found
-        inside, found.sampled = chosen(groups, found.places.keys(), count)
+        inside, found.sampled = chosen(groups, sent, count)
         outside = found.places.keys() - inside
-        found.unsent = len(outside)
+        found.unsent += len(outside)
         self._corrected = {asked: names for asked, names in self._corrected.items() if asked not in outside}
         found.places = {asked: place for asked, place in found.places.items() if asked in inside}
 

@@ -52,12 +52,8 @@ def submit(
     clock, tariff, ledger = clock or Clock(), tariff or Tariff(provider), Ledger(ws)
     if not new_jobs:
         return _check(ledger, provider, asked)
-    if asked.correction and not any(receipt.begun for receipt in ledger):
-        words = asked.correction.words
-        raise InputError(
-            f"{words} beside RETRY=1 is for what was sent and has no answer, and nothing was sent yet: "
-            f"`make batch {words}` makes the batch with it"
-        )
+    if asked.retry and not any(receipt.begun for receipt in ledger):
+        raise InputError(_nothing_to_retry(asked))
     again = in_doubt(ledger, asked.again)
     same_account(ledger, provider, asked.account, pays=True)
     starter = Starter(ledger, provider, clock, say, settle, asked.adopt, asked.replace, again, asked.repeat)
@@ -74,6 +70,12 @@ def submit(
         ws.submitted.unlink(missing_ok=True)
     sent = start_shards(starter, kept + planned, tariff, asked.bounds)
     return _summary(ledger, found, sent, sum(receipt.requests for receipt in ledger if receipt.unstarted))
+
+
+def _nothing_to_retry(asked: Asked) -> str:
+    words = asked.correction.words if asked.correction else ""
+    other = f"`make batch {words}` makes the batch with it" if words else "`make submit` sends it"
+    return f"RETRY=1 is for what was sent and has no answer, and nothing was sent yet: {other}"
 
 
 def _check(ledger: Ledger, provider: Provider, asked: Asked) -> dict[str, Any]:
