@@ -12,10 +12,14 @@ RUN  ?= default
 VENV ?= .venv
 # Make would run $(shell ...) inside a value, and RUN and PROVIDER become parts of file names.
 override hash  := \#
+override space := $(hash) $(hash)
+override space := $(subst $(hash),,$(space))
 override UNFIT := / \ : ; % * ? = & | < > ( ) [ ] { } ' " ` ~ ! , @ + ^ $(hash)
 override named = $(if $(findstring $$,$(value $1)),$(error $1 may not hold a dollar sign))$(strip \
   $(foreach c,$(UNFIT),$(if $(findstring $c,$($1)),$(error $1 may hold letters, digits, '.', '_' and '-' only)))\
-  $(if $(filter 1,$(words $($1))),,$(error $1 must be one word)))
+  $(if $(filter 1,$(words $(subst $(space),+ +,$($1)))),,$(error $1 must be one word)))
+$(foreach v,MAKECMDGOALS MAKEFLAGS SHELL,$(if $(filter command,$(origin $v)),$(error $v is make's own: leave it out)))
+$(if $(filter file override,$(origin MAKECMDGOALS)),$(error MAKECMDGOALS is make's own: take it out of local.mk))
 $(call named,RUN)
 # The provider that a run is at stands in its file, which is read and never included; else the run's one folder says it.
 override OWN := $(or $(shell sed -n 's/^provider: *\([A-Za-z0-9._-]*\) *$$/\1/p' data/runs/$(RUN)/run.yaml 2>/dev/null),$(shell \
@@ -32,7 +36,7 @@ $(foreach v,RETRY REPLACE ADOPT REQUESTS OUTPUT AGAIN ACCOUNT YES,$(if $(filter 
 override VARIABLES := $(shell sed -n 's/^    "\([A-Z_]*\)": .*/\1/p' schemas/variables.schema.json)
 # A name that nobody knows is a typing error: SAMPEL=5 would send everything. Looked at are names on the command line, those
 # that are new since before local.mk, those of the environment that it sets, and those in the run's file.
-override OURS := THERE OURS OWN TOLD TYPED THEIRS ODD ASK WHY hash UNFIT named VARIABLES CURDIR GNUMAKEFLAGS MAKE% MFLAGS SHELL
+override OURS := THERE OURS OWN TOLD TYPED THEIRS ODD ASK WHY hash space UNFIT named VARIABLES CURDIR GNUMAKEFLAGS MAKE% MFLAGS SHELL
 override TYPED := $(foreach v,$(filter-out $(OURS),$(.VARIABLES)),$(if $(or $(filter command,$(origin $v)),$(if \
   $(filter .%,$v),,$(or $(filter-out $(THERE),$v),$(filter file override,$(origin $v))))),$v))
 $(foreach v,$(VARIABLES) $(TYPED) VENV,$(if $(findstring $$,$(value $v)),$(error $v may not hold a dollar sign)))
@@ -46,7 +50,7 @@ $(if $(ODD),$(if $(filter-out fine,$(or $(WHY),$(ODD))),$(error $(or $(WHY),no v
 # What was typed, and what local.mk says for runs that are not made yet: the commands tell them apart.
 export TRANSCRIPT_BATCH_TYPED := $(foreach v,$(VARIABLES) $(ODD),$(if $(and $(call TOLD,$v),$($v)),$v))
 export TRANSCRIPT_BATCH_LOCAL := $(foreach v,$(VARIABLES) $(ODD),$(if $(and $(filter file override,$(origin $v)),$($v)),$v))
-export TRANSCRIPT_BATCH_LINE := $(foreach v,$(VARIABLES) $(ODD),$(if $(and $(filter command,$(origin $v)),$($v)),$v))
+export TRANSCRIPT_BATCH_LINE := $(foreach v,$(VARIABLES) $(ODD),$(if $(filter command,$(origin $v)),$v))
 export TRANSCRIPT_BATCH_GOALS := $(MAKECMDGOALS)
 PROMPT ?= data/prompts/summary.md
 $(foreach v,$(VARIABLES),$(eval $v ?=))

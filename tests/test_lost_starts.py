@@ -246,6 +246,13 @@ def test_a_certain_refusal_is_no_lost_start(status, server, batch, send):
     assert outcomes() == {"a": "ok"}
 
 
+def test_a_service_that_is_busy_and_starts_the_job_all_the_same_is_asked_whether_it_did(server, batch, send):
+    batch("a")
+    server.fault("create", "executed:429", times=3)
+    send()
+    assert server.starts() == 1 and outcomes() == {"a": "ok"}
+
+
 def test_a_refused_connection_is_no_lost_start(server, batch, send, monkeypatch):
     start = together.Together.start
 
@@ -255,7 +262,7 @@ def test_a_refused_connection_is_no_lost_start(server, batch, send, monkeypatch)
 
     batch("a")
     monkeypatch.setattr(together.Together, "start", at_a_closed_door)
-    with pytest.raises(Busy, match="start: ConnectError"):
+    with pytest.raises(Busy, match="ConnectError"):
         send()
     assert [(receipt.lost, receipt.state) for receipt in Ledger(WS)] == [(0, "uploaded")]
     assert server.starts() == 0
@@ -326,6 +333,13 @@ def test_a_renewed_key_is_the_account_once_a_person_says_so(server, batch, send,
     assert outcomes() == {"a": "ok"}
     with pytest.raises(InputError, match="ACCOUNT=0123 is not the account of now"):
         send(account="0123")
+
+
+def test_an_account_that_is_another_is_said_before_the_first_start_too(server, batch, send):
+    batch("a")
+    with pytest.raises(InputError, match="ACCOUNT=0123 is not the account of now"):
+        send(account="0123")
+    assert server.requests == []
 
 
 def test_a_renewed_key_is_asked_about_once(server, batch, send, monkeypatch):

@@ -37,7 +37,8 @@ class Make:
         self.talks("a", "b", "c")
 
     def __call__(self, *goals: str, **variables: object) -> subprocess.CompletedProcess:
-        words = [f"{name}={value}" for name, value in {"TRANSCRIPTS": "talks.jsonl", **variables}.items()]
+        given = {"TRANSCRIPTS": "talks.jsonl", **variables}
+        words = [f"{name}={value}" for name, value in given.items() if (name, value) != ("TRANSCRIPTS", "")]
         return subprocess.run(
             ["make", *goals, *words], cwd=self.root, env=self.env, capture_output=True, text=True, timeout=60
         )
@@ -278,6 +279,10 @@ def test_without_a_key_nothing_is_sent_and_the_variable_is_named(make):
         ("RUN", "a b"),
         ("RUN", "a'b"),
         ("RUN", ""),
+        ("RUN", "default "),
+        ("MAKECMDGOALS", "submit"),
+        ("MAKEFLAGS", "-i"),
+        ("SHELL", "/bin/echo"),
         ("PROVIDER", "x;touch pwned"),
         ("PROVIDER", "--help"),
     ],

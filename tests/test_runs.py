@@ -178,6 +178,7 @@ def test_the_sources_may_go(talks):
     talks.ok("clean", RUN="talks")
     for goal in ("results", "show"):
         talks.ok(goal, RUN="talks", TRANSCRIPTS="")
+    assert "the batch is sent as it was made" in talks.ok("submit", RUN="talks", TRANSCRIPTS="").stderr
     assert len(talks.server.invoice) == 1
 
 
@@ -302,7 +303,7 @@ def test_a_variable_that_the_goal_does_not_take_is_a_slip_and_pays_for_nothing(t
         "try", RUN="talks", says="SAMPLE=5 is for `make plan RUN=talks` and `make submit RUN=talks`", SAMPLE=5
     )
     said = talks.ok("batch", RUN="talks", SAMPLE=5).stderr
-    assert "SAMPLE=5 is for `make plan RUN=talks` and `make submit RUN=talks`; it is not kept" in said
+    assert "SAMPLE=5 is for `make plan RUN=talks` and `make submit RUN=talks`; it does nothing here" in said
     assert talks.server.requests == []
     talks.env |= {"N": "4", "BASE_URL": "http://127.0.0.1:9"}  # of the environment they may be for others
     talks.ok("submit", RUN="talks")
@@ -312,6 +313,71 @@ def test_a_variable_that_the_goal_does_not_take_is_a_slip_and_pays_for_nothing(t
 def test_make_may_not_go_past_a_refusal(flag, talks):
     talks.refused("submit", flag, RUN="talks", says="goes past what was refused")
     assert talks.server.requests == []
+
+
+EMPTY = ("SAMPLE", "BUDGET", "MODEL", "ID", "PRICE_IN")
+
+
+def test_a_variable_without_a_value_is_a_slip(talks):
+    """BUDGET=$5 is BUDGET= when the shell is done with it."""
+    for name in EMPTY:
+        talks.refused("submit", RUN="talks", says=f"{name}= has no value (a shell takes $5", **{name: ""})
+    talks.refused("submit", RUN="talks", says="PARTIAL=1 is for `make results RUN=talks`", PARTIAL=1)
+    assert talks.server.requests == []
+
+
+WAYS = (("-o", "data/runs/talks/together/settings"), ("-o", "data/runs/talks/together/batch.jsonl"))
+
+
+@pytest.mark.parametrize("way", WAYS, ids=["settings", "batch"])
+def test_whichever_way_make_comes_to_submit_only_the_batch_as_made_is_paid(way, talks):
+    for typed in ({"MODEL": "other"}, {"PROMPT": "summary"}, {"N": 3}):
+        words = [f"{name}={value}" for name, value in {"RUN": "talks", **typed}.items()]
+        done = subprocess.run(["make", "submit", *way, *words], cwd=talks.root, env=talks.env, capture_output=True)
+        assert done.returncode and b"nothing is sent" in done.stderr, done
+    assert talks.server.invoice == []
+
+
+def test_a_batch_that_nobody_knows_is_not_paid_and_make_batch_makes_it_known(talks):
+    folder = talks.root / "data/runs/talks/together"
+    (talks.root / "data/runs/talks/run.yaml").unlink()
+    for name in ("asked.json", "settings"):
+        (folder / name).unlink()
+    talks.refused("submit", RUN="talks", says="was made with is not known any more; nothing is sent")
+    talks.ok("batch", RUN="talks", PROMPT="topics", MODEL="meta/of-mine", TEMPERATURE=0.5)
+    (folder / "asked.json").write_text("")
+    talks.refused("submit", RUN="talks", says="asked.json is damaged; `make batch RUN=talks` writes it anew")
+    talks.ok("batch", RUN="talks")
+    talks.ok("submit", RUN="talks")
+    assert len(talks.server.invoice) == 1
+
+
+def test_a_default_that_was_edited_counts_once_the_batch_is_made_with_it(make):  # noqa: F811
+    make.ok("batch", RUN="talks", PROMPT="demo", MODEL="m")
+    path = make.root / "data/runs/talks/run.yaml"
+    path.write_text(path.read_text().replace("MAX_TOKENS: 4000", "MAX_TOKENS: 50"))
+    make.refused("submit", RUN="talks", says="MAX_TOKENS=50, and the batch was made with MAX_TOKENS=4000")
+    make.ok("batch", RUN="talks")
+    assert models(make) == {("m", 50, None)}
+
+
+def test_what_cannot_be_made_is_said_and_not_advised(talks):
+    talks.refused(
+        "submit", RUN="talks", PROMPT="sumary", says="sumary: No such file or directory; name a text file"
+    )
+    talks.refused("submit", RUN="talks", EXTRA="{seed}", says="EXTRA")
+    talks.refused("submit", RUN="talks", TRANSCRIPTS="nowhere", says="nowhere: no such file or folder")
+    talks.ok("submit", RUN="talks", PROMPT="./data/prompts/topics.md", TRANSCRIPTS="./talks.jsonl", EXTRA="{}")
+
+
+def test_a_batch_and_an_index_of_another_are_not_paid(talks):
+    batch = talks.root / "data/runs/talks/together/batch.jsonl"
+    whole = batch.read_bytes()
+    first, *rest = whole.splitlines(keepends=True)
+    for other in (b"".join(rest), b"".join(reversed([first, *rest])), whole + first.replace(b'"a"', b'"z"')):
+        batch.write_bytes(other)
+        talks.refused("submit", RUN="talks", says="does not belong to")
+    assert talks.server.invoice == []
 
 
 def test_a_plan_says_what_has_changed_since_the_batch_was_made(talks):

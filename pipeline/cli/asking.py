@@ -23,7 +23,7 @@ ASKED = ("MODEL", "PROMPT", "PROMPTS")
 
 def asked(given: Given) -> list[Prompt]:
     """As this provider can say them, with the windows of their models; what a person should know is said."""
-    several = _prompts(given)
+    several = prompts_of(given)
     several = windowed([expressed(one, given.plugin) for one in several], given.plugin, _window(given), given.LONG)
     for one in several:
         if one.literal:
@@ -31,7 +31,7 @@ def asked(given: Given) -> list[Prompt]:
     return several
 
 
-def _prompts(given: Given) -> list[Prompt]:
+def prompts_of(given: Given) -> list[Prompt]:
     """With the model that this run was sent to, where nobody says another."""
     ledger, plugin = Ledger(given.ws), given.plugin
     usual = prompts(

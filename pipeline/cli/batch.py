@@ -22,7 +22,8 @@ def batch(given: Given) -> None:
     from pipeline.cli import asking
     from pipeline.jobs.older_workspaces import remember
 
-    if reads_only() and given.ws.batch.exists():  # make -B
+    gone = given.as_made and not given.ws.transcripts.exists()  # and the sources, as `transcripts` found out
+    if (reads_only() or gone) and given.ws.batch.exists():  # make -B
         return
     plugin = given.plugin
     remember(given.ws, lambda: plugin)

@@ -6,6 +6,7 @@ import os
 from collections.abc import Container, Iterator
 
 from pipeline.cli import from_make
+from pipeline.cli.given import Given
 from pipeline.cli.main import main, say
 from pipeline.cli.options import TABLE
 from pipeline.errors import InputError, clean
@@ -17,13 +18,28 @@ MAKING = ("settings", "transcripts", "batch")  # commands behind each goal that 
 EITHER = (("PROMPT", "PROMPTS"), ("ADOPT", "AGAIN"), ("ADOPT", "RETRY"), ("ADOPT", "REPLACE"))
 
 
+def check(given: Given) -> None:
+    """Raises InputError just before something is paid, whichever way Make came here."""
+    from pipeline.cli.differences import check_unchanged
+
+    check_line(given.plugin)
+    check_unchanged(given)
+
+
 def check_line(plugin: Provider) -> None:
     """Raises InputError for goals that pay, or take over what was paid; for others it is said."""
     pays = bool(from_make.goals() & from_make.AS_MADE)
-    for words in (*_both(), *_idle(plugin)):
+    for words in (*_empty(), *_both(), *_idle(plugin)):
         if pays:
             raise InputError(f"{words}; nothing is sent")
-        say(f"{words}; it is not kept")
+        say(f"{words}; it does nothing here")
+
+
+def _empty() -> Iterator[str]:
+    """What a shell makes of BUDGET=$5, or of the name of a variable that is not set."""
+    for name in sorted(from_make.line()):
+        if not os.environ.get(name, "").strip():
+            yield f"{name}= has no value (a shell takes $5 for a variable of its own): say one, or leave {name} out"
 
 
 def _both() -> Iterator[str]:
@@ -53,5 +69,7 @@ def _goals(name: str) -> list[str]:
 
 
 def _variables(goal: str) -> Container[str]:
+    """Those that its command takes; what is not sent, PARTIAL, is asked by another command for `results`."""
     command = main.commands.get(goal)
-    return [param.name for param in command.params] if command else []
+    names = {param.name for param in command.params if not getattr(param, "hidden", False)} if command else set()
+    return names | {"PARTIAL"} if goal == "results" else names - {"PARTIAL"}

@@ -18,11 +18,15 @@ from pipeline.cli.options import option
 SAID = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
 
 
-def command(name: str, variables: str, hidden: bool = False) -> Callable:
-    """Make a function of a Given the command of that name, with its docstring as --help."""
+def command(name: str, variables: str, hidden: bool = False, also: str = "") -> Callable:
+    """Make a function of a Given the command of that name, with its docstring as --help. `also` are variables that
+    it looks at and does not take."""
 
     def make(function: Callable[[Given], None]) -> click.Command:
         params = [option(variable) for variable in variables.split()]
+        for one in {*also.split()} - {*variables.split()}:
+            params.append(option(one))
+            params[-1].hidden = True
 
         def call(**values: Any) -> None:
             about(values.get("RUN", DEFAULT))

@@ -15,11 +15,12 @@ from pipeline.base.workspace import Workspace
 from pipeline.batch.prompt_file import named
 from pipeline.batch.remembered_settings import listing, stamped
 from pipeline.batch.saved_prompts import load
-from pipeline.cli.given import Given
+from pipeline.cli import asking
+from pipeline.cli.given import YIELDING, Given
 from pipeline.cli.keep import FIELDS, asked, digest
 from pipeline.cli.options import ASKING, READING, nothing
 from pipeline.cli.server import PAIR
-from pipeline.errors import DamagedError, InputError
+from pipeline.errors import DamagedError, InputError, PipelineError
 from pipeline.transcripts.find_files import paths
 
 USUAL = {"LONG": "refuse", "OVERLAP": 200, "PROMPT": "data/prompts/summary.md"}  # in stamps of older releases
@@ -30,8 +31,16 @@ Made = dict[str, dict[str, Any]]  # variables, defaults and, but of an older rel
 
 def check_unchanged(given: Given) -> None:
     """Raises InputError for the goals that pay, with both ways on."""
+    if not given.ws.batch.exists() and not _made(given):
+        return
     made = _made(given)
+    if not made:
+        raise InputError(
+            f"what {given.ws.batch} was made with is not known any more; nothing is sent. `{_batch(given)}` makes "
+            "it anew (free)"
+        )
     for name, value, before in (*_values(given, made), *_servers(given, made)):
+        _check_it_can_be(given)
         then = f"with {name}={before}" if before not in (None, "") else f"without {name}"
         now = f"{name}={value}" if value not in (None, "") else f"{name} is not said any more"
         back = f"leave {name} out" if name in given.typed or name in PAIR else "put it back in run.yaml"
@@ -44,6 +53,22 @@ def check_unchanged(given: Given) -> None:
             f"{path} has changed since the batch was made; nothing is sent. `{_batch(given)}` makes it anew "
             "(free), or put the file back"
         )
+
+
+def _check_it_can_be(given: Given) -> None:
+    """Raises InputError if no batch can be made with what counts now: then that is what to say."""
+    asking.prompts_of(given)
+    if "TRANSCRIPTS" in given.values and given.chosen("TRANSCRIPTS"):
+        paths(given.values["TRANSCRIPTS"])
+
+
+def differ(given: Given) -> bool:
+    """Whether the batch that is there is not what would be made now."""
+    try:
+        check_unchanged(given)
+    except PipelineError:
+        return True
+    return False
 
 
 def told(given: Given) -> Iterator[str]:
@@ -86,11 +111,14 @@ def _values(given: Given, made: Made, typed: Mapping[str, Any] | None = None) ->
     if not made:
         return
     then = {**_in_force(given.ws), **made["defaults"], **made["variables"]}
-    for name in sorted(NAMES, key=lambda name: name not in given.typed):
+    looked_at = [name for name in NAMES if name in given.values]
+    for name in sorted(looked_at, key=lambda name: name not in given.typed):
         now = getattr(given, name) if typed is None or name not in given.typed else typed[name]
         said, before = now != nothing(name) or name in made["variables"], then.get(name, nothing(name))
         if said and not _same(name, now, before):
             yield name, now, before
+        elif not said and name in YIELDING and given.usual(name) not in (None, made["defaults"].get(name)):
+            yield name, given.usual(name), before
 
 
 def _in_force(ws: Workspace) -> dict[str, Any]:
@@ -112,11 +140,12 @@ def _made(given: Given) -> Made:
             raise DamagedError(f"{ws.asked} is damaged; `make batch` writes it anew (free)") from None
     if not ws.settings.exists():
         return asked(own) if own and own.made else {}
+    files = {"files": asked(own)["files"]} if own and own.made else {}
     stamps = stamped(ws.settings) | stamped(ws.inputs)
     old = {name: stamps[name.lower()] for name in NAMES if stamps.get(name.lower()) not in (None, "")}
     old |= dict(_paths(ws))
     defaults = {name: old.pop(name) for name, usual in USUAL.items() if old.get(name) == usual}
-    return {"variables": old, "defaults": defaults}
+    return {"variables": old, "defaults": defaults, **files}
 
 
 def _paths(ws: Workspace) -> Iterator[tuple[str, str]]:
@@ -136,8 +165,12 @@ def _changed(made: Made) -> Iterator[str]:
 
 
 def _same(name: str, one: Any, other: Any) -> bool:
-    fit = {"PROMPT": named, "PROMPTS": lambda words: [*map(named, words.split())], "TRANSCRIPTS": str.split}
-    fit |= {"EXTRA": orjson.loads}
+    fit = {
+        "PROMPT": lambda word: Path(named(word)),
+        "PROMPTS": lambda words: [Path(named(word)) for word in words.split()],
+        "TRANSCRIPTS": lambda words: [*map(Path, words.split())],
+        "EXTRA": lambda words: orjson.loads(words or "{}"),
+    }
     try:
         return one == other or (name in fit and fit[name](one) == fit[name](other))
     except (ValueError, AttributeError):

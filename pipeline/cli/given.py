@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.base.workspace import Workspace
-from pipeline.cli.from_make import corrects, reads_only
+from pipeline.cli.from_make import AS_MADE, corrects, goals, reads_only
 from pipeline.cli.main import say
 from pipeline.cli.options import CORRECTING, KEPT, TABLE, nothing
 
@@ -89,6 +89,12 @@ class Given:
     def as_it_is(self) -> bool:
         """Whether the run stays what it was made with, whatever was typed."""
         return reads_only() and self.own is not None and self.own.made
+
+    @property
+    def as_made(self) -> bool:
+        """Whether goals pay for the batch that is there, and do not make it."""
+        begun = self.ws.batch.exists() or self.ws.asked.exists() or (self.own is not None and self.own.made)
+        return bool(goals() & AS_MADE) and not goals() & {"batch", "transcripts"} and begun
 
     def chosen(self, name: str) -> bool:
         """Whether a person typed the variable, for the batch."""

@@ -28,6 +28,16 @@ def files(given: Given, words: str) -> list[Path]:
     return found
 
 
+def found(given: Given, reading: Reading) -> list[Path] | None:
+    """As `files`; None if they are gone and a batch was made of them, which can be sent without."""
+    try:
+        return files(given, reading.transcripts)
+    except InputError:
+        if not given.as_made or not given.ws.batch.exists():
+            raise
+        return None
+
+
 def read(
     given: Given, found: list[Path], encoding: str = "", skip: bool = False, workers: int | None = None
 ) -> None:

@@ -10,19 +10,22 @@ import click
 
 from pipeline.base.humanize import many
 from pipeline.cli import adopt
+from pipeline.cli.check_line import check
 from pipeline.cli.command import command
 from pipeline.cli.given import Given
 from pipeline.cli.main import tell
-from pipeline.cli.options import CORRECTING, PLANNING
+from pipeline.cli.options import ASKING, CORRECTING, PLANNING, READING
 
 OWN = "SETTLE ADOPT REQUESTS AGAIN ACCOUNT PARTIAL CONFIRM YES WAIT POLL no_new_jobs"
 
 
-@command("submit", f"RUN PROVIDER {PLANNING} {CORRECTING} CONTEXT {OWN}")
+@command("submit", f"RUN PROVIDER {PLANNING} {CORRECTING} CONTEXT {OWN}", also=f"{READING} {ASKING}")
 def submit(given: Given) -> None:
     """Start jobs for requests that have none: the command that costs money."""
     from pipeline.sending.until_all_sent import sendall
 
+    if not given.no_new_jobs:
+        check(given)
     if given.adopts and not given.no_new_jobs:
         return tell(adopt.said(adopt.taken_over(given)))
     ask = _ask if sys.stdin.isatty() and sys.stderr.isatty() else None

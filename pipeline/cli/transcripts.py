@@ -16,7 +16,8 @@ def transcripts(given: Given) -> None:
 
     remember(given.ws, lambda: given.plugin)
     reading = inputs.reading(given)
-    found = inputs.files(given, reading.transcripts)
+    if (found := inputs.found(given, reading)) is None:
+        return
     with lock(given.ws.lock, "transcripts"):
         inputs.read(given, found, reading.encoding, reading.errors == "skip", given.WORKERS)
     if given.own:

@@ -9,13 +9,14 @@ import click
 import orjson
 
 from pipeline.base.humanize import dollars, many
+from pipeline.cli.check_line import check
 from pipeline.cli.command import command
 from pipeline.cli.given import Given
 from pipeline.cli.main import say
-from pipeline.cli.options import PRICES
+from pipeline.cli.options import ASKING, PRICES, READING
 
 
-@command("try", f"RUN PROVIDER {PRICES} N ID BUDGET ACCOUNT JSON")
+@command("try", f"RUN PROVIDER {PRICES} N ID BUDGET ACCOUNT JSON", also=f"{READING} {ASKING}")
 def try_few(given: Given) -> None:
     """Answer a few requests at once, at the full price, and show each answer beside its prompt (costs cents)."""
     from pipeline.base.lock import lock
@@ -23,6 +24,7 @@ def try_few(given: Given) -> None:
     from pipeline.jobs.same_account import same_account
     from pipeline.sending import try_few
 
+    check(given)
     ws, plugin, done = given.ws, given.plugin, []
     with lock(ws.lock, "try"):
         same_account(Ledger(ws), plugin, given.ACCOUNT, pays=True)

@@ -18,7 +18,7 @@ def same_account(ledger: Ledger, provider: Provider, said: str, *, pays: bool = 
     begun = [receipt for receipt in ledger if receipt.begun and receipt.account]
     asked = [receipt for receipt in begun if not receipt.settled]
     last = begun[-1:] if pays else []
-    if not (asked or last) or (now := provider.account()) is None:
+    if not (asked or last or said) or (now := provider.account()) is None:
         return
     other = [receipt for receipt in [*asked, *last] if receipt.account != asdict(now)]
     if other and said != now.id:

@@ -33,8 +33,16 @@ def start(starter: Starter, receipt: Receipt) -> Receipt:
         raise DoubtError(doubt(receipt) + unsure(late))
     if job := _stranger(starter, receipt, [job for job in others if job.exact]):
         return adopt(starter, receipt, job)
-    name, before = receipt.shard, [job.ref["id"] for job in there]
-    sent = starter.clock.patiently(lambda: _send(starter, starter.ledger.receipts[name], before))
+    name, before, tries = receipt.shard, [job.ref["id"] for job in there], []
+
+    def once_more() -> Receipt:
+        """A service that is busy, and says so, may have created the job all the same: it is looked for."""
+        now = starter.ledger.receipts[name]
+        tries.append(now)
+        new = [job for job in listed(starter, now) if job.ref["id"] not in before] if len(tries) > 1 else []
+        return (new and taken(starter, now, new)) or _send(starter, now, before)
+
+    sent = starter.clock.patiently(once_more)
     return first_look(starter, sent) if sent.ref else recover(starter, sent)
 
 

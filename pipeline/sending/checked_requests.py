@@ -14,7 +14,7 @@ from pipeline.base.faults import Faults
 from pipeline.base.lines import ended_lines
 from pipeline.base.records import parse
 from pipeline.base.workspace import Workspace
-from pipeline.errors import InputError, Unencodable
+from pipeline.errors import DamagedError, InputError, Unencodable
 from pipeline.jobs.ledger import Ledger
 from pipeline.jobs.sent_line import line_of
 from pipeline.jobs.sent_rows import SentRows
@@ -43,7 +43,7 @@ class Sendable(NamedTuple):
 def sendable(ledger: Ledger, provider: Provider, faults: Faults, known: SentRows) -> Iterator[Sendable]:
     """Each request, checked: what cannot be sent is a fault; what was sent, as is `known`, can be.
 
-    Raises InputError where there is no batch.
+    Raises InputError where there is no batch, and DamagedError where its index is another one's.
     """
     limits: dict[str, Limits] = {}
     if not ledger.ws.batch.exists():
@@ -54,6 +54,8 @@ def sendable(ledger: Ledger, provider: Provider, faults: Faults, known: SentRows
             rows = enumerate(index, 1)
             for number, request in parse(stream, path, "request", faults):
                 row = _beside(rows, number)
+                if not start and b'"custom_id":' + orjson.dumps(request["custom_id"]) not in row:
+                    raise DamagedError(f"{ledger.ws.index} does not belong to {path}; run `make -B batch`")
                 asked = ledger.corrections.applied(request, row)
                 model = asked["body"]["model"]
                 if model not in limits:

@@ -113,4 +113,4 @@ def _checked(ledger: Ledger, provider: Provider, rows: SentRows, faults: Faults)
         seen[name] = number
         yield one, kinds(one.request["body"]["model"], prompts.of(name).name)
     if not seen and not faults.count:
-        raise InputError(f"{ws.batch} holds no requests; run `make batch`")
+        raise InputError(f"{ws.batch} holds no requests; run `make -B batch`")
