@@ -37,6 +37,7 @@ def alone(tmp_path, monkeypatch):
     options = {option.envvar for command in main.commands.values() for option in command.params}
     for name in filter(None, options | PLUGINS | {*filter(OF_A_SERVICE.fullmatch, os.environ)}):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLUMNS", "1000")  # what is said stays in one line
     monkeypatch.chdir(tmp_path)
 
 

@@ -112,7 +112,7 @@ def test_bad_input_is_one_clear_line_and_writes_nothing(name, run, tmp_path):
     assert code == 2
     assert message in err
     assert err.count("\n") == 1
-    assert "run `make transcripts` again" in err
+    assert "type the same goal again" in err
     assert out == ""
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] in (
         ["talks.jsonl", ".lock"],
@@ -220,7 +220,7 @@ def test_validate_lists_every_fault(run, tmp_path):
     code, out, err = run("validate", "talks.jsonl")
     assert code == 2
     assert out.count("talks.jsonl:") == 100
-    assert "100 faults; mend the input and run `make validate` again" in err
+    assert "100 faults; mend the input and type the same again" in err
 
 
 def test_a_failed_batch_leaves_the_old_one(run, tmp_path):

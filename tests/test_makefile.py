@@ -33,7 +33,7 @@ class Make:
             (venv / stamp).touch()
         self.env = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         self.env |= {"TOGETHER_API_KEY": "k-make", "TOGETHER_BASE_URL": server.url, "PYTHONPATH": str(root)}
-        self.env |= {"SETTLE": "0", "POLL": "0", "VENV": "venv"}
+        self.env |= {"SETTLE": "0", "POLL": "0", "VENV": "venv", "COLUMNS": "1000"}
         self.talks("a", "b", "c")
 
     def __call__(self, *goals: str, **variables: object) -> subprocess.CompletedProcess:
@@ -97,7 +97,7 @@ def test_the_rows_of_the_table_for_what_changes(make):
     assert "PROMPT=data/prompts/demo.md is not taken: the run has PROMPT=data/prompts/summary.md" in said
     make.refused("submit", says="`make batch PROMPT=data/prompts/demo.md` makes it anew", **demo)
     make.ok("batch", **demo)
-    make.refused("results", says="put it back, or choose a new RUN=")
+    make.refused("results", says="Put it back and run `make batch`; or choose a new RUN=")
     make.refused("submit", says="already submitted with another body")
     make.ok("batch", **summary)
     make.ok("submit", "results")
@@ -117,7 +117,7 @@ def test_the_rows_of_the_table_for_what_changes(make):
     make.talks("a", "b", "c", "d")
     make.ok("results")
     make.ok("batch")
-    make.refused("results", says="1 of 4 requests were never submitted")
+    make.refused("results", says="1 of 4 requests was never submitted")
     make.ok("submit", "results")
     assert make.server.invoice[1:] == [["d"]]
     make.talks("b", "d")

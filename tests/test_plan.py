@@ -134,7 +134,7 @@ def test_a_sample_and_a_budget(run):
     run.batch({name: f"oats {name}" for name in "abcde"})
     said = lines(run, asked=Asked(sample=2, bounds=Bounds(0.0001)))
     assert said["pending"] == "2 of 5 requests" and said["sample"].startswith("3 more are pending")
-    assert said["budget"] == "$0.00: too little"
+    assert said["budget"] == "$0.0001: too little"
     assert said["next"] == "`make submit SAMPLE=2` refuses: it may cost more than the budget"
     assert lines(run, asked=Asked(bounds=Bounds(1)))["budget"] == "$1.00: enough"
 

@@ -217,7 +217,7 @@ def test_transcripts_that_are_newer_than_the_batch_are_not_what_was_sent(old):
     changed(old, "orchard", text=text.strip(), source={"path": "talks/orchard.txt", "sha256": sha256})
     old.goals()
     code, _, err = old.run("submit")
-    assert code == 5 and "1 of 5 requests were already submitted" in err and not old.sent()
+    assert code == 5 and "1 of 5 requests was already submitted" in err and not old.sent()
 
 
 @case("lost-start")

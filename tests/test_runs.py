@@ -130,7 +130,7 @@ def test_the_file_may_be_edited_and_is_checked_with_its_lines(talks):
 def test_each_provider_has_its_own_and_one_is_current(talks):
     talks.env["ANTHROPIC_API_KEY"] = "k"
     talks.ok("batch", RUN="talks", PROVIDER="anthropic", MODEL="claude-haiku-4-5")
-    assert models(talks, "anthropic") == {("claude-haiku-4-5", 4000, None)}
+    assert models(talks, "anthropic") == {("claude-haiku-4-5", 800, None)}  # the prompt is the run's
     assert "provider anthropic" in talks.ok("status", RUN="talks").stdout
     talks.ok("batch", RUN="talks", PROVIDER="together")
     assert models(talks) == {("meta/of-mine", 800, 0.5)}
@@ -185,7 +185,7 @@ def test_the_sources_may_go(talks):
 def test_a_run_that_is_not_there_is_named_and_none_is_made(talks):
     elsewhere = {"PROVIDER": "openai", "TRANSCRIPTS": ""}
     for goal in READING:
-        talks.refused(goal, RUN="tolks", TRANSCRIPTS="", says="no run `tolks`; runs: talks.")
+        talks.refused(goal, RUN="tolks", TRANSCRIPTS="", says="no run `tolks`; talks? `make batch RUN=tolks")
         talks.refused(goal, RUN="talks", says="talks is at together, not at openai", **elsewhere)
     assert sorted(path.name for path in (talks.root / "data/runs").iterdir()) == ["talks"]
 
@@ -194,8 +194,13 @@ def test_all_runs_are_listed(talks):
     talks.ok("submit", "results", RUN="talks")
     talks.ok("batch", RUN="second")
     out = talks.ok("runs").stdout
-    first, second = (line.split() for line in out.split("\n")[1:3])
+    first, goal, second, other = (line.split() for line in out.rstrip("\n").split("\n")[1:])
     assert (first[:4], second[:3]) == (["talks", "together", "3", "3"], ["second", "together", "3"])
+    assert goal[-4:] == ["complete;", "`make", "show", "RUN=talks`"] and other[:3] == [
+        "`make",
+        "submit",
+        "RUN=second`",
+    ]
 
 
 def test_a_key_goes_to_no_server_that_only_a_file_names(make, monkeypatch):  # noqa: F811

@@ -348,7 +348,7 @@ def test_a_text_over_the_window_is_named_with_its_size(run, tmp_path):
     assert err.count("\n") == 1  # the others fit
     for how, lines in (("split", 6), ("truncate", 3)):
         code, out, err = run("batch", talks, "--model", "m", "--context", "12000", "--long", how)
-        assert (code, out.split("\n")[-2]) == (0, f"{lines} requests for m")
+        assert (code, out.split("\n")[-2]) == (0, f"{lines} requests for m; next: `make try`, `make plan`")
         assert "warning: big: too long for the window" in err
 
 
@@ -415,7 +415,7 @@ def test_validate_reads_everything_and_lists_every_fault(run, folder):
     code, out, err = run("validate", folder)
     assert code == 2
     assert out.count(str(folder)) == 4
-    assert "4 faults; mend the input and run `make validate` again" in err
+    assert "4 faults; mend the input and type the same again" in err
     assert run("validate", folder / "part 1") == (0, "4 transcripts, all valid\n", "")
 
 
@@ -620,7 +620,7 @@ def test_the_answers_of_a_run_are_the_transcripts_of_the_next(run, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("run:none", "run:none: that run has no results; `make results RUN=none` collects them"),
+        ("run:none", "run:none: there is no run none; `make runs` lists them"),
         ("run:two", "several providers answered in that run; name one: run:two/a or run:two/b"),
         ("run:two/c", "that run has no results"),
         ("run:../x", "RUN='..' is no name"),

@@ -1,7 +1,5 @@
 """Small words for messages."""
 
-from collections.abc import Sequence
-
 
 def many(count: int, noun: str) -> str:
     """`1 job`, `1,200 jobs`."""
@@ -26,12 +24,6 @@ def age(seconds: float) -> str:
 def span(start: float | None, end: float | None) -> str:
     """`, 0:41:10 to 1:02:33`; nothing where there are no times."""
     return "" if start is None or end is None else f", {elapsed(max(start, 0))} to {elapsed(max(end, 0))}"
-
-
-def aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    """Rows of words as lines with columns of one width."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
 
 def dollars(amount: float) -> str:

@@ -43,6 +43,10 @@ ONCE = (
     "N",
     "JSON",
 )
+# What a run asks of any service.
+SHARED = (
+    "TRANSCRIPTS", "ENCODING", "ERRORS", "PROMPT", "PROMPTS", "TEMPLATE", "ANSWER", "MAX_TOKENS", "LONG", "OVERLAP",
+)  # fmt: skip
 CURRENT = re.compile(r"^provider: *([A-Za-z0-9._-]+) *$", re.M)
 PARTS = ("variables", "defaults", "files")
 

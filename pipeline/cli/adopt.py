@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.base.humanize import many
 from pipeline.cli.command import command
@@ -10,6 +10,11 @@ from pipeline.cli.given import Given
 from pipeline.cli.main import tell
 from pipeline.cli.options import PRICES
 
+if TYPE_CHECKING:
+    from pipeline.adopting.foreign import Foreign
+
+# As click reads them.
+ON, OFF = ("1", "true", "yes", "on", "y", "t"), ("0", "false", "no", "off", "n", "f")
 OWN = f"{PRICES} ADOPT REQUESTS OUTPUT SETTLE POLL ACCOUNT YES"
 
 
@@ -19,6 +24,21 @@ def adopt(given: Given) -> None:
     tell(said(taken_over(given)))
 
 
+def wanted(given: Given) -> bool:
+    """Whether ADOPT says anything."""
+    return given.ADOPT.strip().lower() not in ("", *OFF)
+
+
+def _foreign(given: Given) -> Foreign:
+    """Jobs that were started elsewhere, or their answers, as a person says."""
+    from pipeline.adopting.foreign import Foreign, by_hand
+
+    words = given.ADOPT.split()
+    ids = () if len(words) == 1 and words[0].lower() in ON else tuple(words)
+    output = by_hand(given.values.get("OUTPUT", ""))
+    return Foreign(ids, tuple(by_hand(given.REQUESTS)), tuple(output), given.YES)
+
+
 def taken_over(given: Given) -> dict[str, Any]:
     """What submitted.json says, once all is taken over that is there; the rest is still to be sent.
 
@@ -26,13 +46,14 @@ def taken_over(given: Given) -> dict[str, Any]:
     """
     from pipeline.adopting.take_over import adopt
     from pipeline.base.lock import lock
+    from pipeline.jobs.ledger import Ledger
     from pipeline.jobs.same_account import same_account
     from pipeline.sending.prepare_shards import finish_earlier
     from pipeline.sending.submit import submit
     from pipeline.sending.submit_options import Asked
     from pipeline.sending.until_all_sent import sendall
 
-    ws, plugin, foreign = given.ws, given.plugin, given.foreign
+    ws, plugin, foreign = given.ws, given.plugin, _foreign(given)
     with lock(ws.lock, "adopt"):
         starter = given.starter(adopt=True)
         if not foreign.output:
@@ -43,10 +64,14 @@ def taken_over(given: Given) -> dict[str, Any]:
         if count:
             return submit(ws, plugin, Asked(partial=True), new_jobs=False, tariff=given.tariff) | {"taken": count}
     # A service that does not give back what its jobs were started with may still know them by their shards.
-    return sendall(given.watch(), Asked(adopt=True))
+    before = starter.ledger.job_ids()
+    done = sendall(given.watch(), Asked(adopt=True))
+    taken = [one for one in Ledger(ws) if one.ref and one.ref["id"] not in before]
+    return done | {"taken": sum(receipt.requests for receipt in taken)}
 
 
 def said(done: dict[str, Any]) -> str:
     rest = f"{many(done['unsent'], 'request')} left, which `make submit` pays for; " if done["unsent"] else ""
-    taken = f"{many(done['taken'], 'request')} taken over" if "taken" in done else "taken over"
-    return f"{taken}, nothing is sent; {rest}next: `make results`"
+    if not done["taken"]:
+        return "nothing to take over: each request has a job; next: `make results`"
+    return f"{many(done['taken'], 'request')} taken over, nothing is sent; {rest}next: `make results`"

@@ -46,9 +46,13 @@ def _batch(given: Given, asked: list[Prompt]) -> str:
     from pipeline.cli.keep import keep_asking
     from pipeline.jobs.keep_as_sent import Kept
     from pipeline.jobs.ledger import Ledger
+    from pipeline.money.prices import unheard_of
 
     before = Kept(Ledger(given.ws))
     count = batch(given.ws, given.plugin, asked, before, given.OVERLAP, given.VERBOSE, say)
     if not given.as_it_is:
         keep_asking(given, asked)
-    return f"{many(count, 'request')} for {', '.join(dict.fromkeys(one.model for one in asked))}"
+    models = list(dict.fromkeys(one.model for one in asked))
+    for model, near in unheard_of(given.PROVIDER, models):
+        say(f"warning: {model} is no model that is known here; {near}?")
+    return f"{many(count, 'request')} for {', '.join(models)}; next: `make try`, `make plan`"

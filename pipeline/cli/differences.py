@@ -16,6 +16,7 @@ from pipeline.batch.prompt_file import named
 from pipeline.batch.remembered_settings import listing, stamped
 from pipeline.batch.saved_prompts import load
 from pipeline.cli import asking
+from pipeline.cli.from_make import goals
 from pipeline.cli.given import YIELDING, Given
 from pipeline.cli.keep import FIELDS, asked, digest
 from pipeline.cli.options import ASKING, READING, nothing
@@ -34,7 +35,7 @@ def check_unchanged(given: Given) -> None:
     if not given.ws.batch.exists() and not _made(given):
         return
     made = _made(given)
-    if not made:
+    if not made and goals():  # without make the batch may be anybody's
         raise InputError(
             f"what {given.ws.batch} was made with is not known any more; nothing is sent. `{_batch(given)}` makes "
             "it anew (free)"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import click
-
 from pipeline.base.humanize import many
 from pipeline.cli.command import command
 from pipeline.cli.given import Given
+from pipeline.cli.main import tell
 
 
 @command("export", "RUN PROVIDER")
@@ -15,4 +14,4 @@ def export(given: Given) -> None:
     from pipeline.results.export import export
 
     given.known()
-    click.echo(f"{many(export(given.ws), 'result')}: {given.ws.table}")
+    tell(f"{many(export(given.ws), 'result')}: {given.ws.table}")

@@ -15,7 +15,6 @@ from pipeline.cli.main import say
 from pipeline.cli.options import CORRECTING, KEPT, TABLE, nothing
 
 if TYPE_CHECKING:
-    from pipeline.adopting.foreign import Foreign
     from pipeline.batch.run_yaml import Section
     from pipeline.jobs.start_context import Starter
     from pipeline.jobs.wait import Watch
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from pipeline.sending.correct import Correction
     from pipeline.sending.submit_options import Asked
 
-ON, OFF = ("1", "true", "yes", "on", "y", "t"), ("0", "false", "no", "off", "n", "f")  # as click reads them
 YIELDING = ("MODEL", "MAX_TOKENS", "CONTEXT", "OVERLAP")  # defaults that a prompt, or its model, comes before
 
 
@@ -74,8 +72,10 @@ class Given:
     @cached_property
     def own(self) -> Section | None:
         """What the run was made with at this provider, less what the typed variables put an end to."""
-        if not self._remembers or (section := self._section(self.plugin)) is None:
+        if not self._remembers:
             return None
+        if (section := self._section(self.plugin)) is None:
+            return self._of_the_run
         if reads_only():
             return section
         gone = {"PROMPTS"} if "PROMPT" in self.typed else {"PROMPT"} if "PROMPTS" in self.typed else set()
@@ -84,6 +84,18 @@ class Given:
             gone |= {"ENCODING", "ERRORS"}
         kept = {name: value for name, value in section.variables.items() if name not in gone}
         return replace(section, variables=kept)
+
+    @property
+    def _of_the_run(self) -> Section | None:
+        """At a provider that is new to a run: what it has at the one that it is at, but for the model and the rest
+        that is about the service."""
+        from pipeline.batch.run_yaml import SHARED, Section, current, load
+
+        there = load(self.ws, self.plugin.variables).of(current(self.ws))
+        shared = {name: value for name, value in there.variables.items() if name in SHARED} if there else {}
+        return (
+            Section({name: value for name, value in shared.items() if name not in self.typed}) if shared else None
+        )
 
     @property
     def as_it_is(self) -> bool:
@@ -156,7 +168,10 @@ class Given:
     def known(self) -> None:
         """Raises InputError for a run that is not there."""
         from pipeline.jobs.runs import known
+        from pipeline.plugins import find
 
+        if not self.ws.root.exists():
+            find.provider(self.PROVIDER)  # a mistyped one is said as that
         known(self.ws)
 
     def watch(self, **how: Any) -> Watch:
@@ -166,19 +181,6 @@ class Given:
 
         how = {"say": say, "account": self.ACCOUNT, **how}
         return Watch(self.ws, self.plugin, Clock(), settle=self.SETTLE, poll=self.POLL, tariff=self.tariff, **how)
-
-    @property
-    def foreign(self) -> Foreign:
-        """Jobs that were started elsewhere, or their answers."""
-        from pipeline.adopting.foreign import Foreign, by_hand
-
-        words = self.ADOPT.split()
-        ids = () if [word.lower() for word in words] in ([], *([on] for on in ON)) else tuple(words)
-        return Foreign(ids, tuple(by_hand(self.REQUESTS)), tuple(by_hand(self.values.get("OUTPUT", ""))), self.YES)
-
-    @property
-    def adopts(self) -> bool:
-        return self.ADOPT.strip().lower() not in ("", *OFF)
 
     @property
     def ids(self) -> frozenset[str]:

@@ -11,6 +11,7 @@ import click
 from pipeline.base.processes import keep_memory
 from pipeline.cli.mistyped import mistyped
 from pipeline.cli.named_run import named
+from pipeline.cli.wrap import wrapped
 from pipeline.errors import Busy, PipelineError
 
 
@@ -27,7 +28,7 @@ class Doors(click.Group):
         except click.BadParameter as error:
             fail(mistyped(error), 2)
         except click.ClickException as error:
-            fail(error.format_message(), 2)
+            fail(error.format_message() if error.format_message().strip() else "no command is named", 2)
         except (click.Abort, KeyboardInterrupt):
             fail("stopped; everything that was begun is written down: run the same goal again", 130)
         except BrokenPipeError:
@@ -37,17 +38,17 @@ class Doors(click.Group):
 
 
 def fail(text: str, code: int) -> None:
-    click.echo(f"error: {named(text)}", err=True)
+    click.echo(wrapped(f"error: {named(text)}"), err=True)
     sys.exit(code)
 
 
 def say(text: str) -> None:
-    click.echo(named(text), err=True)
+    click.echo(wrapped(named(text)), err=True)
 
 
 def tell(text: str) -> None:
     """Say what a command has come to, on standard output."""
-    click.echo(named(text))
+    click.echo(wrapped(named(text)))
 
 
 @click.group(cls=Doors, context_settings={"help_option_names": ["-h", "--help"]})

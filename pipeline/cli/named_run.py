@@ -15,7 +15,7 @@ def about(run: str) -> None:
     _now[:] = [run]
 
 
-def named(text: str) -> str:
+def named(text: str, run: str = "") -> str:
     """The text with RUN= in each goal that it names; the default run needs none."""
-    (run,) = _now
+    run = run or _now[0]
     return text if run == DEFAULT else GOAL.sub(rf"`make \1\2 RUN={run}", text)

@@ -6,6 +6,7 @@ import click
 
 from pipeline.cli.command import command
 from pipeline.cli.given import Given
+from pipeline.cli.wrap import wrapped
 
 
 @command("preview", "RUN PROVIDER ID JSON")
@@ -18,4 +19,4 @@ def preview(given: Given) -> None:
     given.known()
     ws, plugin = given.ws, given.plugin
     for line in preview(ws, lambda request: line_of(Ledger(ws), plugin, request), given.ID, given.JSON):
-        click.echo(line)
+        click.echo(line if given.JSON else wrapped(line, 0))

@@ -10,6 +10,7 @@ import click
 
 from pipeline.base.humanize import elapsed, many
 from pipeline.cli.named_run import named
+from pipeline.cli.wrap import width, wrapped
 from pipeline.jobs.ledger import Ledger
 
 
@@ -24,14 +25,17 @@ class Progress:
     def show(self, ledger: Ledger) -> None:
         text = describe(ledger)
         if self.live:
-            click.echo(f"\r\033[K{text} · {elapsed(time.monotonic() - self.began)}", nl=False, err=True)
+            line = f"{text} · {elapsed(time.monotonic() - self.began)}"[
+                : width() - 1
+            ]  # one that is cut is rewritten whole
+            click.echo(f"\r\033[K{line}", nl=False, err=True)
         elif text != self.last:
-            click.echo(f"{text} · {elapsed(time.monotonic() - self.began)}", err=True)
+            click.echo(wrapped(f"{text} · {elapsed(time.monotonic() - self.began)}"), err=True)
         self.last = text
 
     def news(self, text: str) -> None:
         self.end()
-        click.echo(named(text), err=True)
+        click.echo(wrapped(named(text)), err=True)
 
     def end(self) -> None:
         """Leave the changing line, so that what follows starts on its own."""
@@ -67,7 +71,7 @@ class Bar:
 
     def news(self, text: str) -> None:
         self.end()
-        click.echo(named(text), err=True)
+        click.echo(wrapped(named(text)), err=True)
 
     def end(self) -> None:
         """Take the line away; what was said stays."""

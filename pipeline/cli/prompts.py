@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import click
-
 from pipeline.cli.command import command
 from pipeline.cli.given import Given
+from pipeline.cli.main import tell
 
 
 @command("prompts", "")
@@ -14,4 +13,4 @@ def prompts(given: Given) -> None:
     from pipeline.batch.list_prompts import prompts
 
     for line in prompts():
-        click.echo(line)
+        tell(line)

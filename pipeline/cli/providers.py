@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import click
-
 from pipeline.cli.command import command
 from pipeline.cli.given import Given
+from pipeline.cli.main import tell
+from pipeline.cli.wrap import entries
 
 
 @command("providers", "")
@@ -13,4 +13,6 @@ def providers(given: Given) -> None:
     """List the provider plugins: keys, limits, discounts (free, no network)."""
     from pipeline.plugins.catalog import catalog
 
-    click.echo("\n".join(catalog()))
+    rows, notes = catalog()
+    for line in (*entries(rows), *notes):
+        tell(line)

@@ -6,14 +6,20 @@ import click
 
 from pipeline.cli.command import command
 from pipeline.cli.given import Given
+from pipeline.cli.main import tell
+from pipeline.cli.named_run import named
+from pipeline.cli.wrap import entries
 
 
 @command("runs", "PRICE_IN PRICE_OUT")
 def runs(given: Given) -> None:
     """List all runs: requests, answers, cost, age, and what to type next (free, no network)."""
-    from pipeline.jobs.runs import listed
+    from pipeline.jobs.runs import HEAD, listed
     from pipeline.money.tariff import Tariff
     from pipeline.plugins import find
 
-    for line in listed(lambda name: Tariff(find.provider(name), given.PRICE_IN, given.PRICE_OUT)):
+    rows = listed(lambda name: Tariff(find.provider(name), given.PRICE_IN, given.PRICE_OUT))
+    if not rows:
+        return tell("no runs yet; `make batch TRANSCRIPTS=…` makes one")
+    for line in entries([HEAD, *((*cells, named(goal, cells[0])) for *cells, goal in rows)]):
         click.echo(line)

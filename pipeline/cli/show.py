@@ -6,6 +6,7 @@ import click
 
 from pipeline.cli.command import command
 from pipeline.cli.given import Given
+from pipeline.cli.wrap import width
 
 
 @command("show", "RUN PROVIDER")
@@ -14,4 +15,4 @@ def show(given: Given) -> None:
     from pipeline.results.show import show
 
     given.known()
-    click.echo("\n".join(show(given.ws)))
+    click.echo("\n".join(show(given.ws, width())))

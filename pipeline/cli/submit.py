@@ -22,16 +22,19 @@ OWN = "SETTLE ADOPT REQUESTS AGAIN ACCOUNT PARTIAL CONFIRM YES WAIT POLL no_new_
 @command("submit", f"RUN PROVIDER {PLANNING} {CORRECTING} CONTEXT {OWN}", also=f"{READING} {ASKING}")
 def submit(given: Given) -> None:
     """Start jobs for requests that have none: the command that costs money."""
+    from pipeline.jobs.ledger import Ledger
+    from pipeline.jobs.next_goal import next_goal
     from pipeline.sending.until_all_sent import sendall
 
     if not given.no_new_jobs:
         check(given)
-    if given.adopts and not given.no_new_jobs:
+    if adopt.wanted(given) and not given.no_new_jobs:
         return tell(adopt.said(adopt.taken_over(given)))
     ask = _ask if sys.stdin.isatty() and sys.stderr.isatty() else None
     done = sendall(given.watch(), given.asked, wait=given.WAIT, new_jobs=not given.no_new_jobs, ask=ask)
     if not given.no_new_jobs:
         tell(_said(done))
+        tell(f"next: {next_goal(given.ws, Ledger(given.ws))}")
 
 
 def _ask(question: str) -> bool:
@@ -43,4 +46,4 @@ def _said(done: Mapping[str, Any]) -> str:
     whole = f"{many(done['requests'], 'request')} in {many(len(done['jobs']), 'job')}"
     if done["unsent"]:
         whole = f"{done['unsent']:,} of {many(done['requests'], 'request')} not sent yet"
-    return f"{sent}; {whole}; next: `make results`"
+    return f"{sent}; {whole}"

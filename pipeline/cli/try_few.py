@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 
 import click
@@ -14,6 +13,7 @@ from pipeline.cli.command import command
 from pipeline.cli.given import Given
 from pipeline.cli.main import say
 from pipeline.cli.options import ASKING, PRICES, READING
+from pipeline.cli.wrap import width
 
 
 @command("try", f"RUN PROVIDER {PRICES} N ID BUDGET ACCOUNT JSON", also=f"{READING} {ASKING}")
@@ -52,4 +52,4 @@ def _lines(one: object, as_json: bool) -> Iterator[str]:
     if as_json:
         yield orjson.dumps(try_columns.facts(one)).decode()
     else:
-        yield from try_columns.columns(one, shutil.get_terminal_size((140, 24)).columns)
+        yield from try_columns.columns(one, width())

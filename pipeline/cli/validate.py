@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import click
-
 from pipeline.cli.command import command
 from pipeline.cli.given import Given
+from pipeline.cli.main import tell
 from pipeline.cli.options import READING
 
 
@@ -19,4 +18,4 @@ def validate(given: Given) -> None:
     reading = inputs.reading(given)
     found = inputs.files(given, reading.transcripts)
     for line in check(found, given.kind, reading.encoding, given.WORKERS or cores()):
-        click.echo(line)
+        tell(line)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from pipeline.batch.custom_id import whole
+from pipeline.batch.custom_id import prompt, transcript, whole
 from pipeline.batch.request_line import identity
 from pipeline.jobs.ledger import Ledger
 from pipeline.jobs.outputs import Reader, answered
@@ -25,6 +25,7 @@ class Sent:
     tried: set[bytes] = field(default_factory=set)
     newest: dict[str, int] = field(default_factory=dict)
     ended: set[int] = field(default_factory=set)
+    prompts: list[str] = field(default_factory=list)  # of each shard
 
     def has(self, line: bytes, name: str) -> bool:
         """Whether a request that is asked now was sent."""
@@ -41,6 +42,9 @@ class Sent:
         """
         if identity(line) in self.tried:
             return False
+        before = self.names.get(transcript(name))  # by the same prompt, when the batch had no other
+        if known not in self.names and before is not None and self.prompts[before] == prompt(name) != "":
+            return whole(name) == name
         if known not in self.names:
             return whole(name) in self._wholes and whole(name) not in self.newest
         return not (later and self.newest.get(whole(name), -1) > self.names[known])
@@ -56,7 +60,7 @@ def sent(ledger: Ledger, provider: Provider, retry: bool, until: int | None = No
     With `retry`, less those that failed in shards below the number `until`: they are `tried`. Of one whose answer
     was not valid the custom_id stays, since under another schema it is another request, and paid.
     """
-    found, reader = Sent(), Reader(ledger.ws, provider)
+    found, reader = Sent(prompts=[receipt.prompt for receipt in ledger]), Reader(ledger.ws, provider)
     for number, receipt in enumerate(ledger):
         if receipt.unstarted:
             continue

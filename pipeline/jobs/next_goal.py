@@ -48,7 +48,7 @@ def next_goal(ws: Workspace, ledger: Ledger) -> str:
         return "`make submit` sends what has no job yet (the goal that costs money)"
     newer = not ws.submitted.exists() or ws.batch.stat().st_mtime_ns > ws.submitted.stat().st_mtime_ns
     if newer and not _all_sent(ws, ledger):
-        return "`make plan` says what is new in the batch, and `make submit` sends it (the goal that costs money)"
+        return "`make plan` says what is new in the batch"
     if not all(receipt.settled for receipt in begun):
         return "`make results`, or `make results WAIT=1` to wait for the jobs"
     if not fresh(ws):
@@ -57,4 +57,4 @@ def next_goal(ws: Workspace, ledger: Ledger) -> str:
     if counts["unsent"]:
         return "`make submit` sends what was not sent yet"
     failed = sum(counts.values()) - counts["ok"]
-    return "`make submit RETRY=1` sends what has no answer again" if failed else "nothing: complete"
+    return "`make submit RETRY=1` sends what has no answer again" if failed else "nothing: complete; `make show`"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from difflib import get_close_matches
 from pathlib import Path
 
-from pipeline.base.humanize import age, aligned, dollars
+from pipeline.base.humanize import age, dollars
 from pipeline.base.workspace import NAME, RUNS, Workspace
+from pipeline.batch.run_yaml import current
 from pipeline.errors import InputError, PipelineError, clean
 from pipeline.jobs.cost_so_far import committed
 from pipeline.jobs.count_outcomes import outcomes
@@ -15,7 +17,8 @@ from pipeline.jobs.ledger import Ledger
 from pipeline.jobs.next_goal import fresh, next_goal
 from pipeline.money.tariff import Tariff
 
-HEAD = ("RUN", "PROVIDER", "REQUESTS", "ANSWERED", "COST AT MOST", "AGE", "NEXT")
+NAMED = 8  # runs that an error names
+HEAD = ("RUN", "PROVIDER", "REQUESTS", "ANSWERED", "COST AT MOST", "AGE", "")
 
 
 def runs() -> list[Workspace]:
@@ -24,18 +27,15 @@ def runs() -> list[Workspace]:
     return [Workspace(path.parent.name, path.name) for path in sorted(folders, key=_changed)]
 
 
-def listed(tariff: Callable[[str], Tariff]) -> Iterator[str]:
-    """A line for each, under a heading; `tariff` gives that of a provider. One that is damaged says so."""
-    rows = [HEAD]
+def listed(tariff: Callable[[str], Tariff]) -> list[tuple[str, ...]]:
+    """A row for each, as HEAD, and what to type next; `tariff` gives that of a provider."""
+    rows = []
     for ws in runs():
         try:
             rows.append(_row(ws, tariff))
         except PipelineError as error:
             rows.append((ws.run, ws.provider, "", "", "", "", clean(error, 100)))
-    if len(rows) == 1:
-        yield "no runs yet; `make batch TRANSCRIPTS=…` makes one"
-        return
-    yield from aligned(rows)
+    return rows
 
 
 def _row(ws: Workspace, tariff: Callable[[str], Tariff]) -> tuple[str, ...]:
@@ -62,14 +62,17 @@ def known(ws: Workspace) -> None:
         return
     others = sorted({other.provider for other in runs() if other.run == ws.run})
     if others:
-        words = " and ".join(others)
+        out = ", or leave PROVIDER out" if current(ws) != ws.provider else ""
         raise InputError(
-            f"{ws.run} is at {words}, not at {ws.provider}; PROVIDER={others[0]}, or leave PROVIDER out"
+            f"{ws.run} is at {' and '.join(others)}, not at {ws.provider}: `make batch PROVIDER={ws.provider}` "
+            f"makes requests for there (free); the answers are at PROVIDER={others[0]}{out}"
         )
-    names = ", ".join(dict.fromkeys(other.run for other in runs()))
-    there = f"runs: {names}" if names else "there is none yet"
+    names = list(dict.fromkeys(other.run for other in runs()))[-NAMED:]
+    near = get_close_matches(ws.run, names, 1)
+    there = f"{near[0]}?" if near else f"runs: {', '.join(names)}" if names else "there is none yet."
+    more = "" if near or not names else " (`make runs` lists all)."
     name = "" if ws.run == "default" else f" RUN={ws.run}"
-    raise InputError(f"no run `{ws.run}`; {there}. `make batch{name} TRANSCRIPTS=…` makes it")
+    raise InputError(f"no run `{ws.run}`; {there}{more} `make batch{name} TRANSCRIPTS=…` makes it")
 
 
 def _changed(path: Path) -> float:

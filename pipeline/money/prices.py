@@ -8,7 +8,8 @@ A figure that no source has is not there: a batch price is never made from a dis
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,14 @@ def published(provider: str, model: str) -> Price | None:
 def window(provider: str, model: str) -> int | None:
     """Tokens of a prompt and its answer that the model takes; None for one that is not listed."""
     return (_row(provider, model) or {}).get("window")
+
+
+def unheard_of(provider: str, models: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Models that are not listed where one of nearly the same name is, with that: a typing error, or a new one."""
+    listed = _book()["models"].get(provider, {})
+    for model in models:
+        near = [] if _row(provider, model) else get_close_matches(model, listed, 1, 0.9)
+        yield from ((model, name) for name in near)
 
 
 def names(provider: str, model: str) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ def show(ws: Workspace, width: int = 100) -> Iterator[str]:
             continue
         yield ""
         prompt = f", {row['prompt']}" if "." in row["custom_id"] else ""
-        yield f"{clean(row['title'] or row['id'], width)}  [{clean(row['model'] or row['outcome'], 60)}{prompt}]"
+        yield clean(f"{row['title'] or row['id']}  [{row['model'] or row['outcome']}{prompt}]", width)
         answer = row["text"] if row["outcome"] == "ok" else f"{row['outcome']}: {row['error']['message']}"
         for paragraph in answer.strip().split("\n"):
             yield from textwrap.wrap(

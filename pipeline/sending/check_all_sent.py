@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import orjson
 
+from pipeline.base.humanize import many
 from pipeline.base.workspace import Workspace
-from pipeline.errors import IncompleteError, SpendError
+from pipeline.errors import IncompleteError, InputError, SpendError
 from pipeline.jobs.ledger import Ledger
 from pipeline.jobs.lost_start import doubt, way_on
 from pipeline.sending.pending import NAMED, Pending
+from pipeline.sending.submit_options import Asked
 
 
 def check_all_sent(ledger: Ledger, found: Pending, partial: bool) -> None:
@@ -20,31 +22,44 @@ def check_all_sent(ledger: Ledger, found: Pending, partial: bool) -> None:
         raise IncompleteError("a submit was interrupted; run `make submit` to finish it")
     partial = partial and any(receipt.ref for receipt in ledger)
     if lost := [receipt for receipt in ledger if receipt.unstarted and receipt.lost and not partial]:
-        raise IncompleteError(f"{'; '.join(map(doubt, lost))}. {way_on(lost)}; PARTIAL=1 collects the others")
+        others = "; PARTIAL=1 collects the others" if any(receipt.ref for receipt in ledger) else ""
+        raise IncompleteError(f"{'; '.join(map(doubt, lost))}. {way_on(lost)}{others}")
     missing = len(found.places.keys() - found.combining)
     if missing <= _unsent(ledger.ws) or partial:
         return
-    raise IncompleteError(_missing(found, missing))
+    raise IncompleteError(_missing(found, missing, any(receipt.ref for receipt in ledger)))
 
 
-def check_unchanged(found: Pending, retry: bool) -> None:
+def check_unchanged(found: Pending) -> None:
     """Raises SpendError if something was sent with another body: a person must say that it is paid for again."""
     if not found.changed:
         return
-    share = f"{len(found.changed):,} of {found.total:,} requests"
-    what = f"{share} were already submitted with another body, their text or the prompt having changed"
-    hint = "" if retry else ", RETRY=1 if only those that failed should be sent again"
+    were = "was" if len(found.changed) == 1 else "were"
+    share = f"{len(found.changed):,} of {many(found.total, 'request')} {were} already submitted with another body"
     raise SpendError(
-        f"{what} ({_some(found)}); nothing is sent. Choose a new RUN=, or REPLACE=1 to pay for them again{hint}"
+        f"{share}, as the text or the prompt was another ({_some(found)}); nothing is sent. Put it back and run "
+        "`make batch`; or choose a new RUN=; or REPLACE=1 pays for them again"
     )
 
 
-def _missing(found: Pending, missing: int) -> str:
-    count = f"{missing:,} of {found.total:,} requests were never submitted"
+def check_retry(ledger: Ledger, asked: Asked) -> None:
+    """Raises InputError where nothing was sent: a RUN is forgotten, or a goal is mistaken for another."""
+    if asked.retry and not any(receipt.begun for receipt in ledger):
+        words = asked.correction.words if asked.correction else ""
+        other = f"`make batch {words}` makes the batch with it" if words else "`make submit` sends it"
+        raise InputError(f"RETRY=1 is for what was sent and has no answer, and nothing was sent yet: {other}")
+
+
+def _missing(found: Pending, missing: int, others: bool) -> str:
+    count = f"{missing:,} of {many(found.total, 'request')} {'was' if missing == 1 else 'were'} never submitted"
     if not found.changed:
-        return f"{count}; run `make submit` to send them, or PARTIAL=1 collects the others, if there are any"
-    other = f"{len(found.changed):,} with another text, prompt, model or parameter: {_some(found)}"
-    return f"{count} ({other}); put it back, or choose a new RUN=, or REPLACE=1"
+        rest = ", or PARTIAL=1 collects the others" if others else ""
+        return f"{count}; run `make submit` to send {'it' if missing == 1 else 'them'}{rest}"
+    return (
+        f"{count} as the batch has it now: {len(found.changed):,} with another text, prompt, model or parameter "
+        f"({_some(found)}). Put it back and run `make batch`; or choose a new RUN=; or `make submit REPLACE=1` "
+        "pays for them again"
+    )
 
 
 def _unsent(ws: Workspace) -> int:

@@ -40,6 +40,10 @@ def confirm(
     if ask:
         if not ask("Pay for it?"):
             raise SpendError("nothing is sent")
+    elif total is None and asked.confirm == 0:
+        raise SpendError(
+            "nothing is sent: the price is not known, and CONFIRM=0; say PRICE_IN and PRICE_OUT, or YES=1"
+        )
     elif total is not None:
         bound = f"that is over {dollars(asked.confirm)} (CONFIRM)"
         raise SpendError(f"nothing is sent: {bound}; say BUDGET={-(-total // 1):.0f}, or YES=1")

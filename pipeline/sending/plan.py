@@ -19,6 +19,7 @@ from pipeline.money.estimate import Calibration, Estimate, estimate
 from pipeline.money.tariff import Tariff
 from pipeline.money.tokens import Tokenizer, tokenizer
 from pipeline.provider import Limits, Price, Provider
+from pipeline.sending.check_all_sent import check_retry
 from pipeline.sending.cost_of_later_rounds import ahead
 from pipeline.sending.count_tokens import counted
 from pipeline.sending.find_pending import survey
@@ -90,6 +91,7 @@ class Plan:
 def plan(ws: Workspace, provider: Provider, asked: Asked, tariff: Tariff, context: int | None = None) -> Plan:
     """The plan of a batch. Raises InputError where `submit` would; needs no key and no network."""
     ledger = Ledger(ws)
+    check_retry(ledger, asked)
     ended = any(receipt.settled for receipt in ledger)
     found, again = survey(ledger, provider, asked, again=ended or bool(unstarted(ledger)))
     ledger.corrections.keep(found.corrected)

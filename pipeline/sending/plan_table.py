@@ -114,7 +114,7 @@ def _end(plan: Plan, pending: int) -> Iterator[tuple[str, str]]:
     over = budget is not None and (None in (most, plan.spent) or most + plan.spent > budget)
     if budget is not None:
         unknown = "the price is not known" if None in (most, plan.spent) else "too little"
-        yield "budget", f"${budget:,.2f}: {unknown if over else 'enough'}"
+        yield "budget", f"{dollars(budget)}: {unknown if over else 'enough'}"
     yield "next", _next(plan, pending, over)
 
 

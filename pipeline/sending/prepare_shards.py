@@ -45,7 +45,7 @@ def prepared(starter: Starter, asked: Asked) -> tuple[Pending, list[Receipt], li
     ledger.corrections.keep(found.corrected)
     kept, there = approved(ledger, found, again, of)
     if not asked.replace:
-        check_unchanged(found, asked.retry)
+        check_unchanged(found)
     if found.places:
         provider.preflight(found.model)
     drop(ledger, kept, starter.again)

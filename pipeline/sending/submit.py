@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import orjson
+
 from pipeline.base.atomic_files import write_json
 from pipeline.base.clock import Clock
 from pipeline.base.humanize import many
 from pipeline.base.workspace import Workspace
-from pipeline.errors import InputError
 from pipeline.jobs.ledger import Ledger
 from pipeline.jobs.same_account import same_account
 from pipeline.jobs.start_context import Starter
@@ -20,7 +21,7 @@ from pipeline.jobs.wait import Watch
 from pipeline.money.tariff import Tariff
 from pipeline.provider import Provider
 from pipeline.sending.approve import approve
-from pipeline.sending.check_all_sent import check_all_sent
+from pipeline.sending.check_all_sent import check_all_sent, check_retry
 from pipeline.sending.confirm import Ask
 from pipeline.sending.find_pending import survey
 from pipeline.sending.pending import Pending
@@ -52,8 +53,7 @@ def submit(
     clock, tariff, ledger = clock or Clock(), tariff or Tariff(provider), Ledger(ws)
     if not new_jobs:
         return _check(ledger, provider, asked)
-    if asked.retry and not any(receipt.begun for receipt in ledger):
-        raise InputError(_nothing_to_retry(asked))
+    check_retry(ledger, asked)
     again = in_doubt(ledger, asked.again)
     same_account(ledger, provider, asked.account, pays=True)
     starter = Starter(ledger, provider, clock, say, settle, asked.adopt, asked.replace, again, asked.repeat)
@@ -72,12 +72,6 @@ def submit(
     return _summary(ledger, found, sent, sum(receipt.requests for receipt in ledger if receipt.unstarted))
 
 
-def _nothing_to_retry(asked: Asked) -> str:
-    words = asked.correction.words if asked.correction else ""
-    other = f"`make batch {words}` makes the batch with it" if words else "`make submit` sends it"
-    return f"RETRY=1 is for what was sent and has no answer, and nothing was sent yet: {other}"
-
-
 def _check(ledger: Ledger, provider: Provider, asked: Asked) -> dict[str, Any]:
     found, _ = survey(ledger, provider, asked)
     check_all_sent(ledger, found, asked.partial)
@@ -91,5 +85,14 @@ def _summary(ledger: Ledger, found: Pending, sent: int, unsent: int) -> dict[str
         "requests": found.total, "sent_now": sent, "waiting": waiting, "unsent": found.unsent + unsent,
         "jobs": jobs, "model": found.model,
     }  # fmt: skip
+    if not (sent or waiting) and _fresh(ledger.ws, summary):
+        return summary
     write_json(ledger.ws.submitted, summary)
     return summary
+
+
+def _fresh(ws: Workspace, summary: dict[str, Any]) -> bool:
+    """Whether the last submit came to the same, of this batch: then results that were made since stay fresh."""
+    if not ws.submitted.exists() or ws.submitted.stat().st_mtime_ns < ws.batch.stat().st_mtime_ns:
+        return False
+    return orjson.loads(ws.submitted.read_bytes()) | {"sent_now": 0} == summary | {"sent_now": 0}

@@ -27,7 +27,7 @@ TAKES = "captions (.vtt .srt .sbv .ttml), .txt, .md, .html, .docx, .tsv, .json a
 def paths(words: str) -> list[Path]:
     """The paths that TRANSCRIPTS names: one path, or several words, quoted and with * as in a shell."""
     if not words.strip():
-        raise InputError("no input: name files or folders, TRANSCRIPTS=talks")
+        raise InputError("no input: name files or folders in TRANSCRIPTS=, as TRANSCRIPTS=episodes")
     if Path(words).exists():
         return [Path(words)]
     try:
@@ -53,6 +53,8 @@ def _results(word: str) -> str:
     run, _, provider = word.removeprefix("run:").partition("/")
     root = Workspace.of(run, provider or "any").root.parent  # refuses what is no name
     found = [path for path in sorted(root.glob("*/results.jsonl")) if provider in ("", path.parent.name)]
+    if not root.is_dir():
+        raise InputError(f"{word}: there is no run {run}; `make runs` lists them")
     if not found:
         raise InputError(f"{word}: that run has no results; `make results RUN={run}` collects them")
     if len(found) > 1:

@@ -78,7 +78,7 @@ def ingest(
         notices.close()
         if not (skip and tally.transcripts):
             advice = "none is left" if skip else "or ERRORS=skip goes on without these"
-            faults.check(f"mend the input and run `make transcripts` again, {advice}")
+            faults.check(f"mend the input and type the same goal again, {advice}")
     return tally
 
 

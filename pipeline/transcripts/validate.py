@@ -28,7 +28,7 @@ def check(paths: list[Path], kind: str, encoding: str = "", workers: int = 1) ->
         count += fresh
     yield from faults.shown
     if faults.count:
-        raise InputError(f"{many(faults.count, 'fault')}; mend the input and run `make validate` again")
+        raise InputError(f"{many(faults.count, 'fault')}; mend the input and type the same again")
     yield f"{many(count, kind)}, all valid"
 
 
