@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pipeline.base.humanize import many
@@ -9,7 +10,7 @@ from pipeline.cli.command import command
 from pipeline.cli.from_make import reads_only
 from pipeline.cli.given import Given
 from pipeline.cli.main import say, tell
-from pipeline.cli.options import ASKING
+from pipeline.cli.options import ASKING, nothing
 
 if TYPE_CHECKING:
     from pipeline.batch.prompt import Prompt
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 def batch(given: Given) -> None:
     """Turn transcripts into requests, one a line (free). FILES are read first, as `transcripts` does."""
     from pipeline.base.lock import lock
+    from pipeline.batch.whole_requests import prompt_of
     from pipeline.cli import asking
     from pipeline.jobs.older_workspaces import remember
 
@@ -27,10 +29,11 @@ def batch(given: Given) -> None:
         return
     plugin = given.plugin
     remember(given.ws, lambda: plugin)
-    asked = asking.asked(given)
+    asked = None if given.files or prompt_of(given.ws) else asking.asked(given)
     with lock(given.ws.lock, "batch"):
         _read(given)
-        tell(_batch(given, asked))
+        whole = prompt_of(given.ws)
+        tell(_whole(given, whole) if whole else _batch(given, asked or asking.asked(given)))
 
 
 def _read(given: Given) -> None:
@@ -38,6 +41,15 @@ def _read(given: Given) -> None:
         from pipeline.cli import inputs
 
         inputs.read(given, list(given.files))
+
+
+def _whole(given: Given, prompt: Prompt) -> str:
+    """Of requests that a person made: what is typed for other ones does not apply."""
+    if idle := [name for name in ASKING.split() if name in given.typed and getattr(given, name)]:
+        does = "does" if len(idle) == 1 else "do"
+        say(f"{' and '.join(idle)} {does} not apply: these are whole requests, which stay as they are")
+    values = {**given.values, **{name: nothing(name) for name in ASKING.split()}}
+    return _batch(replace(given, values=values, typed=given.typed - {*ASKING.split()}, local=frozenset()), [prompt])
 
 
 def _batch(given: Given, asked: list[Prompt]) -> str:

@@ -56,7 +56,10 @@ def read(
 
 def _told(given: Given, tally: Tally) -> None:
     formats = ", ".join(f"{count:,} {name}" for name, count in tally.formats.most_common())
-    tell(f"{many(tally.transcripts, 'transcript')}: {formats}")
+    whole = tally.formats["request"] == tally.transcripts
+    tell(
+        many(tally.transcripts, "whole request") if whole else f"{many(tally.transcripts, 'transcript')}: {formats}"
+    )
     if tally.rejected:
         tell(f"{many(tally.rejected, 'transcript')} left out, with the reasons in {given.ws.rejected}")
     if tally.passed:

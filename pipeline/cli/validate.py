@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pipeline.cli.command import command
 from pipeline.cli.given import Given
 from pipeline.cli.main import tell
@@ -13,9 +15,11 @@ def validate(given: Given) -> None:
     """Read everything, check each line against its schema, and list every fault (free)."""
     from pipeline.base.processes import cores
     from pipeline.cli import inputs
-    from pipeline.transcripts.validate import check
+    from pipeline.transcripts.validate import check, kind_of
 
     reading = inputs.reading(given)
+    if "TRANSCRIPTS" in given.typed:  # what is typed is checked, whatever the run was made with
+        reading = replace(reading, transcripts=given.values["TRANSCRIPTS"])
     found = inputs.files(given, reading.transcripts)
-    for line in check(found, given.kind, reading.encoding, given.WORKERS or cores()):
+    for line in check(found, kind_of(found, given.kind), reading.encoding, given.WORKERS or cores()):
         tell(line)

@@ -9,6 +9,7 @@ from typing import Any
 from pipeline.batch.request_index import CARRIED
 from pipeline.batch.request_kind import Kind
 from pipeline.batch.saved_prompts import Prompts
+from pipeline.batch.whole_requests import named_by
 from pipeline.errors import IncompleteError, clean
 from pipeline.jobs.receipt import Receipt
 from pipeline.money.cost import billed, cost, used
@@ -60,7 +61,7 @@ class Rows:
         sent_as = request.get("sent", {}).get("as", alike)
         return {
             "id": carried["id"],
-            "custom_id": name,
+            "custom_id": named_by({**carried, "custom_id": name}),
             "prompt": carried["prompt"],
             "outcome": outcome,
             "text": result.text,

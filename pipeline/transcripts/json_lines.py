@@ -10,6 +10,7 @@ import orjson
 
 import schemas
 from pipeline.base.records import values
+from pipeline.transcripts import whole_request
 from pipeline.transcripts.outcome import Outcome
 from pipeline.transcripts.readers.field_names import ALIASES, renamed
 from pipeline.transcripts.readers.reading import join, segment, tidy
@@ -37,6 +38,8 @@ def outcome(value: Any, where: str, path: str, said: set[str]) -> Outcome:
         if value["outcome"] != "ok":
             return Outcome(where, faults=[f"$.outcome: {value['outcome']}, so there is no answer to read"])
         value = _answer(value)
+    if whole_request.matches(value):
+        return whole_request.outcome(value, where, path)
     record, read_as = renamed(value) if isinstance(value, dict) else (value, {})
     if not schemas.is_valid("transcript")(record):
         return Outcome(where, faults=list(schemas.faults("transcript", record)))

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
+
+import orjson
 
 from pipeline.base.duplicate_ids import Ids
 from pipeline.base.faults import Faults
 from pipeline.base.humanize import many
 from pipeline.base.records import records
 from pipeline.errors import InputError
+from pipeline.transcripts import whole_request
 from pipeline.transcripts.ingest import Seen, outcomes
+
+REQUESTS = "whole request"
 
 
 def check(paths: list[Path], kind: str, encoding: str = "", workers: int = 1) -> Iterator[str]:
@@ -20,7 +26,7 @@ def check(paths: list[Path], kind: str, encoding: str = "", workers: int = 1) ->
     Raises InputError with the count if there was a fault.
     """
     faults = Faults(every=True)
-    told = kind == "transcript"
+    told = kind in ("transcript", REQUESTS)
     count = 0
     for fresh in _transcripts(paths, faults, encoding, workers) if told else _records(paths, kind, faults):
         yield from faults.shown
@@ -30,6 +36,22 @@ def check(paths: list[Path], kind: str, encoding: str = "", workers: int = 1) ->
     if faults.count:
         raise InputError(f"{many(faults.count, 'fault')}; mend the input and type the same again")
     yield f"{many(count, kind)}, all valid"
+
+
+def kind_of(paths: list[Path], kind: str) -> str:
+    """`transcript`, or `request` for a file of those as a person made them."""
+    first = next((path for path in paths if path.suffix in (".jsonl", ".ndjson") and path.is_file()), None)
+    if kind != "transcript" or first is None:
+        return kind
+    with first.open("rb") as stream:
+        return REQUESTS if any(map(_is_request, islice(stream, 1))) else kind
+
+
+def _is_request(line: bytes) -> bool:
+    try:
+        return whole_request.matches(orjson.loads(line))
+    except ValueError:
+        return False
 
 
 def _transcripts(paths: list[Path], faults: Faults, encoding: str, workers: int) -> Iterator[int]:
