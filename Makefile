@@ -100,11 +100,10 @@ try: $(WORK)/batch.jsonl  ## Answer N requests at once, at the full price (costs
 plan: $(WORK)/batch.jsonl | $(AGREE)  ## Say what `make submit` would send, and what it costs (free)
 	@$(PIPELINE) plan
 submit: $(WORK)/submitted.json  ## Start a job for each request that has none (COSTS MONEY)
-	@echo $<
 adopt: $(WORK)/batch.jsonl  ## Take over a job, or answers, that you made by hand (free)
 	@$(PIPELINE) adopt
 results: $(WORK)/results.jsonl | $(AGREE)  ## Collect the answers, one line a request (free; WAIT=1 waits)
-	@echo $<
+	@$(if $(JSON),$(PIPELINE) status,echo $<)
 	$(if $(STRICT),@$(PIPELINE) status --strict)
 
 $(WORK)/transcripts.jsonl: $(WORK)/inputs
@@ -113,8 +112,8 @@ $(WORK)/batch.jsonl: $(if $(MAKING),$(WORK)/transcripts.jsonl $(WORK)/settings)
 	@$(PIPELINE) batch $(ASIDE)
 $(WORK)/submitted.json: $(WORK)/batch.jsonl $(if $(PAYING),FORCE)
 	@$(PIPELINE) submit $(if $(PAYING),,--no-new-jobs)
-$(WORK)/results.jsonl: $(WORK)/submitted.json
-	@STRICT= $(PIPELINE) results
+$(WORK)/results.jsonl: $(WORK)/submitted.json $(if $(PRICE_IN)$(PRICE_OUT),FORCE)
+	@STRICT= JSON= $(PIPELINE) results $(ASIDE)
 
 # Variables are no prerequisites, so they pass through two stamps, each rewritten only when it changes:
 # `inputs` for what is read (with the list and the age of the files), `settings` for what is asked.

@@ -49,7 +49,9 @@ def test_the_command(tmp_path, capsys, monkeypatch):
     main(["plan"])
     said = capsys.readouterr().out
     assert tree(tmp_path) == before
-    assert said.startswith("pending    2 of 2 requests\nmodel      gpt-5-mini\nshards     1 (the service takes")
+    assert said.startswith(
+        "pending    2 of 2 requests\nmodel      gpt-5-mini\nprompt     summary\nshards     1 (the"
+    )
     assert "price      $0.125 in, $1 out for a million tokens: https://" in said
     assert "longest    " in said and ": long; shortest " in said and ": short\n" in said
     assert said.endswith("next       `make submit` sends these\n")

@@ -346,7 +346,7 @@ def test_a_text_over_the_window_is_named_with_its_size(run, tmp_path):
     assert code == 2
     assert "transcripts.jsonl:1: 'big': about 10,002 tokens and 4,000 for the answer; m takes 12,000" in err
     assert err.count("\n") == 1  # the others fit
-    for how, lines in (("split", 6), ("truncate", 3)):
+    for how, lines in (("split", 5), ("truncate", 3)):
         code, out, err = run("batch", talks, "--model", "m", "--context", "12000", "--long", how)
         assert (code, out.split("\n")[-2]) == (0, f"{lines} requests for m; next: `make try`, `make plan`")
         assert "warning: big: too long for the window" in err

@@ -13,7 +13,17 @@ from pipeline.errors import SpendError
 from tests.test_kept import make, ok, server  # noqa: F401 (fixtures)
 
 # What goes out as it is: JSON, blocks that are wrapped where they are made, and what Make reads.
-PLAIN = {"main.py", "progress.py", "plan.py", "preview.py", "runs.py", "show.py", "try_few.py", "variables.py"}
+PLAIN = {
+    "main.py",
+    "progress.py",
+    "plan.py",
+    "preview.py",
+    "print_facts.py",
+    "runs.py",
+    "show.py",
+    "try_few.py",
+    "variables.py",
+}
 WHOLE = re.compile(r"`[^`]*`\S*|\S+")  # what is never cut
 
 

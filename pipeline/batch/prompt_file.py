@@ -12,6 +12,7 @@ You divide transcripts into chapters. ...      the system prompt, sent as it sta
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,9 +43,17 @@ class PromptFile:
 
 
 def named(word: str) -> str:
-    """The path of a prompt: a file, or the name of one in data/prompts."""
-    known = FOLDER / f"{word}.md"
-    return str(known) if not Path(word).exists() and known.exists() else word
+    """The path of a prompt: a file, or the name of one in data/prompts, which are in the package too."""
+    name = Path(word).name.removesuffix(".md") if Path(word).parent in (Path(), FOLDER) else ""
+    known = [FOLDER / f"{word}.md", shipped() / f"{name}.md"] if name else []
+    found = next((path for path in (Path(word), *known) if path.exists()), Path(word))
+    return word if found == Path(word) else str(found)
+
+
+def shipped() -> Path:
+    """The folder of our own prompts: this one's, the checkout's, or that of the installed package."""
+    beside, installed = Path(__file__).parents[2] / FOLDER, Path(sys.prefix, "share/transcript-batch/prompts")
+    return next((path for path in (FOLDER, beside, installed) if path.is_dir()), FOLDER)
 
 
 def load(path: str, variable: str = "PROMPT") -> PromptFile:
@@ -71,7 +80,7 @@ def read(path: str, variable: str) -> str:
         text = Path(path).read_text("utf-8-sig").replace("\r\n", "\n")
     except (OSError, UnicodeDecodeError) as error:
         why = "not UTF-8" if isinstance(error, UnicodeDecodeError) else error.strerror
-        known = sorted(file.stem for file in FOLDER.glob("*.md")) if variable == "PROMPT" else ()
+        known = sorted(file.stem for file in shipped().glob("*.md")) if variable == "PROMPT" else ()
         or_one = f", or one of {', '.join(known)}" if known else ""
         raise InputError(f"{path}: {why}; name a text file in {variable}={or_one}") from None
     if not text.strip():
@@ -98,4 +107,4 @@ def _fields(text: str, path: str) -> dict[str, Any]:
 
 def listed() -> list[PromptFile]:
     """The prompts in data/prompts that say what they are about, by name."""
-    return [prompt for path in sorted(FOLDER.glob("*.md")) if (prompt := load(str(path))).fields.get("about")]
+    return [prompt for path in sorted(shipped().glob("*.md")) if (prompt := load(str(path))).fields.get("about")]

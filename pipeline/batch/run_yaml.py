@@ -42,6 +42,7 @@ ONCE = (
     "ID",
     "N",
     "JSON",
+    "NOTIFY",
 )
 # What a run asks of any service.
 SHARED = (

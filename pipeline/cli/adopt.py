@@ -9,19 +9,24 @@ from pipeline.cli.command import command
 from pipeline.cli.given import Given
 from pipeline.cli.main import tell
 from pipeline.cli.options import PRICES
+from pipeline.cli.print_facts import print_facts
 
 if TYPE_CHECKING:
     from pipeline.adopting.foreign import Foreign
 
 # As click reads them.
 ON, OFF = ("1", "true", "yes", "on", "y", "t"), ("0", "false", "no", "off", "n", "f")
-OWN = f"{PRICES} ADOPT REQUESTS OUTPUT SETTLE POLL ACCOUNT YES"
+OWN = f"{PRICES} ADOPT REQUESTS OUTPUT SETTLE POLL ACCOUNT YES JSON"
 
 
 @command("adopt", f"RUN PROVIDER {OWN}")
 def adopt(given: Given) -> None:
     """Take over jobs that were started by hand, or their answers (free: starts nothing)."""
-    tell(said(taken_over(given)))
+    done = taken_over(given)
+    if given.JSON:
+        print_facts(given, taken=done["taken"])
+    else:
+        tell(said(done))
 
 
 def wanted(given: Given) -> bool:

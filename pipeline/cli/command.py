@@ -9,12 +9,13 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from pipeline.cli import from_make
+from pipeline.cli import from_make, home
 from pipeline.cli.given import Given
 from pipeline.cli.main import main
 from pipeline.cli.named_run import DEFAULT, about
 from pipeline.cli.options import option
 
+SUMMARY = "data/prompts/summary.md"
 SAID = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
 
 
@@ -30,7 +31,11 @@ def command(name: str, variables: str, hidden: bool = False, also: str = "") -> 
 
         def call(**values: Any) -> None:
             about(values.get("RUN", DEFAULT))
-            function(Given(values, frozenset(_typed(values)), from_make.local()))
+            typed = frozenset(_typed(values))
+            values = home.of_there(values, typed)
+            if not (from_make.goals() or values.get("PROMPT", True)):  # as the Makefile says it
+                values["PROMPT"] = SUMMARY
+            function(Given(values, typed, from_make.local()))
 
         done = click.Command(name, callback=call, params=params, help=function.__doc__, hidden=hidden)
         main.add_command(done)

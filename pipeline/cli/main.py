@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from pipeline.base.processes import keep_memory
+from pipeline.cli.home import VARIABLE, enter
 from pipeline.cli.mistyped import mistyped
 from pipeline.cli.named_run import named
 from pipeline.cli.wrap import wrapped
@@ -53,7 +54,12 @@ def tell(text: str) -> None:
 
 @click.group(cls=Doors, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="transcript-batch")
-def main() -> None:
+@click.option(
+    "--home", default="", envvar=VARIABLE, show_envvar=True, help="The folder that has data/runs: this one."
+)
+def main(home: str) -> None:
     """Transcripts in, a language model's answer for each out. `make` lists the goals."""
+    if home:
+        enter(home)
     os.umask(0o077)  # transcripts and answers are nobody else's business
     keep_memory()

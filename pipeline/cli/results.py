@@ -9,19 +9,28 @@ from collections.abc import Iterator
 from pipeline.base.humanize import many
 from pipeline.cli.check_complete import AGAIN, check_complete
 from pipeline.cli.command import command
+from pipeline.cli.from_make import goals
 from pipeline.cli.given import Given
 from pipeline.cli.main import tell
+from pipeline.cli.notify import notifying
 from pipeline.cli.options import PRICES
+from pipeline.cli.print_facts import check_sent, print_facts
 
 
-@command("results", f"RUN PROVIDER SETTLE {PRICES} ACCOUNT WAIT POLL STRICT")
+@command("results", f"RUN PROVIDER SETTLE {PRICES} ACCOUNT WAIT POLL PARTIAL STRICT NOTIFY JSON")
 def results(given: Given) -> None:
     """Collect the output of the jobs, one line per request (free)."""
     given.known()
-    counts = _collected(given)
-    tell("\n".join(_said(given, counts)))
-    if given.STRICT:
-        check_complete(counts, _rounds(counts))
+    with notifying(given, "results"):
+        if not goals():  # make asks it before
+            check_sent(given, given.PARTIAL)
+        counts = _collected(given)
+        if given.JSON:
+            print_facts(given)
+        else:
+            tell("\n".join(_said(given, counts)))
+        if given.STRICT:
+            check_complete(counts, _rounds(counts))
 
 
 def _collected(given: Given) -> Counter[str]:

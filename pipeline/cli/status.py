@@ -7,9 +7,10 @@ from pipeline.cli.command import command
 from pipeline.cli.given import Given
 from pipeline.cli.main import tell
 from pipeline.cli.options import PRICES
+from pipeline.cli.print_facts import print_facts
 
 
-@command("status", f"RUN PROVIDER {PRICES} strict")
+@command("status", f"RUN PROVIDER {PRICES} JSON strict")
 def status(given: Given) -> None:
     """Say where every job stands, what it cost, and what to type next (free, no network)."""
     from pipeline.jobs.count_outcomes import outcomes
@@ -17,7 +18,9 @@ def status(given: Given) -> None:
 
     if given.typed & {"RUN", "PROVIDER"}:
         given.known()
-    for line in status(given.ws, lambda: given.tariff):
+    if given.JSON:
+        print_facts(given)
+    for line in () if given.JSON else status(given.ws, lambda: given.tariff):
         tell(line)
     if given.strict:
         check_complete(outcomes(given.ws))

@@ -14,9 +14,11 @@ from pipeline.cli.check_line import check
 from pipeline.cli.command import command
 from pipeline.cli.given import Given
 from pipeline.cli.main import tell
+from pipeline.cli.notify import notifying
 from pipeline.cli.options import ASKING, CORRECTING, PLANNING, READING
+from pipeline.cli.print_facts import print_facts
 
-OWN = "SETTLE ADOPT REQUESTS AGAIN ACCOUNT PARTIAL CONFIRM YES WAIT POLL no_new_jobs"
+OWN = "SETTLE ADOPT REQUESTS AGAIN ACCOUNT PARTIAL CONFIRM YES WAIT POLL NOTIFY JSON no_new_jobs"
 
 
 @command("submit", f"RUN PROVIDER {PLANNING} {CORRECTING} CONTEXT {OWN}", also=f"{READING} {ASKING}")
@@ -29,10 +31,14 @@ def submit(given: Given) -> None:
     if not given.no_new_jobs:
         check(given)
     if adopt.wanted(given) and not given.no_new_jobs:
-        return tell(adopt.said(adopt.taken_over(given)))
+        done = adopt.taken_over(given)
+        return print_facts(given, taken=done["taken"]) if given.JSON else tell(adopt.said(done))
     ask = _ask if sys.stdin.isatty() and sys.stderr.isatty() else None
-    done = sendall(given.watch(), given.asked, wait=given.WAIT, new_jobs=not given.no_new_jobs, ask=ask)
-    if not given.no_new_jobs:
+    with notifying(given, "submit"):
+        done = sendall(given.watch(), given.asked, wait=given.WAIT, new_jobs=not given.no_new_jobs, ask=ask)
+    if given.JSON and not given.no_new_jobs:
+        print_facts(given, sent_now=done["sent_now"], unsent=done["unsent"])
+    elif not given.no_new_jobs:
         tell(_said(done))
         tell(f"next: {next_goal(given.ws, Ledger(given.ws))}")
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from pipeline.base.humanize import many
 from pipeline.base.workspace import Workspace
 from pipeline.errors import clean
+from pipeline.jobs.bill import bill
 from pipeline.jobs.cost_words import costs
 from pipeline.jobs.count_outcomes import outcomes, total
 from pipeline.jobs.ledger import Ledger
@@ -25,6 +27,28 @@ def status(ws: Workspace, tariff: Callable[[], Tariff]) -> Iterator[str]:
     if any(receipt.usage for receipt in ledger):
         yield from (f"{label:<8} {words}" for label, words in costs(ledger, tariff()))
     yield f"next     {next_goal(ws, ledger)}"
+
+
+def facts(ws: Workspace, tariff: Callable[[], Tariff]) -> dict[str, Any]:
+    """The same for programs. `outcomes` is None where there are no results of the last submit; dollars are None
+    where they are not known."""
+    ledger = Ledger(ws)
+    paid = bill(ledger.paid(), tariff()) if any(receipt.begun for receipt in ledger) else None
+    done = ("shard", "state", "requests", "done", "error", "lost")
+    return {
+        "run": ws.run,
+        "provider": ws.provider,
+        "folder": str(ws.root),
+        "requests": sum(1 for _ in ws.batch.open("rb")) if ws.batch.exists() else 0,
+        "jobs": [
+            {"job": one.ref["id"] if one.ref else None, **{name: getattr(one, name) for name in done}}
+            for one in ledger
+        ],
+        "outcomes": dict(outcomes(ws)) if fresh(ws) else None,
+        "cost": paid.cost if paid else 0.0,
+        "cost_most": paid.most if paid else 0.0,
+        "next": next_goal(ws, ledger),
+    }
 
 
 def _jobs(ledger: Ledger) -> Iterator[str]:

@@ -8,13 +8,14 @@ from pipeline.jobs.ledger import Ledger
 from pipeline.jobs.outputs import decoded
 from pipeline.jobs.receipt import Receipt
 from pipeline.money.cost import billed, cost, used
-from pipeline.money.tariff import Tariff
+from pipeline.money.tariff import Tariff, known
 from pipeline.provider import Price, Provider
 
 
 def counted(ledger: Ledger, receipt: Receipt, provider: Provider, tariff: Tariff) -> Receipt:
-    """The receipt of a settled job with its usage: read from the output once, and kept."""
-    if receipt.usage is not None or not receipt.settled:
+    """The receipt of a settled job with its usage, read from its output: once, and again when a price is known."""
+    known_by_now = receipt.usage and receipt.usage["cost"] is None and known(tariff.price(receipt.model))
+    if (receipt.usage is not None and not known_by_now) or not receipt.settled:
         return receipt
     return ledger.save(receipt, usage=_usage(ledger, receipt, provider, tariff.price(receipt.model)))
 

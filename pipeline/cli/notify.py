@@ -1,0 +1,69 @@
+"""NOTIFY: a command that is run once when a goal that waits has ended, well or not."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import orjson
+
+from pipeline.cli.given import Given
+from pipeline.cli.home import came_from
+from pipeline.cli.main import say
+from pipeline.errors import PipelineError, clean
+
+TIMEOUT = 60.0  # seconds
+
+
+@contextmanager
+def notifying(given: Given, goal: str) -> Iterator[None]:
+    """Around what waits. The command gets one line of JSON on its standard input; how the goal ends is no matter of
+    its."""
+    told: dict[str, Any] = {
+        "goal": goal,
+        "run": given.ws.run,
+        "provider": given.ws.provider,
+        "code": 0,
+        "error": None,
+    }
+    try:
+        yield
+    except (PipelineError, KeyboardInterrupt) as error:
+        told |= {"code": getattr(error, "code", 130), "error": clean(error) or "interrupted"}
+        raise
+    except SystemExit as leave:
+        told |= {"code": leave.code}
+        raise
+    finally:
+        if given.WAIT and given.NOTIFY.strip():
+            _run(given.NOTIFY, told | _outcomes(given))
+
+
+def _outcomes(given: Given) -> dict[str, Any]:
+    from pipeline.jobs.count_outcomes import outcomes
+    from pipeline.jobs.next_goal import fresh
+
+    return {"outcomes": dict(outcomes(given.ws)) if fresh(given.ws) else None}
+
+
+def _run(words: str, told: dict[str, Any]) -> None:
+    """Without a shell: the words are the program and its arguments."""
+    try:
+        line = orjson.dumps(told) + b"\n"
+        done = subprocess.run(
+            shlex.split(words),
+            input=line,
+            stdout=sys.stderr.fileno(),
+            timeout=TIMEOUT,
+            cwd=came_from(),
+            check=False,
+        )
+    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+        say(f"NOTIFY: {clean(error, 200)}")
+    else:
+        if done.returncode:
+            say(f"NOTIFY: {clean(words, 60)} ended with {done.returncode}")
