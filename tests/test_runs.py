@@ -290,53 +290,53 @@ def test_a_value_that_no_goal_takes_is_refused_before_anything_is_made(talks):
 
 
 SLIPS = {
-    "N=3 is for `make try RUN=talks`": {"N": 3},
-    "STRICT=1 is for `make results RUN=talks`": {"STRICT": 1},
-    "LIVE_RPM=5 is not for PROVIDER=together": {"LIVE_RPM": 5},
+    "N=3 is for `make try RUN=talks`": {"N": "3"},
+    "STRICT=1 is for `make results RUN=talks`": {"STRICT": "1"},
+    "PARTIAL=1 is for `make results RUN=talks`": {"PARTIAL": "1"},
+    "LIVE_RPM=5 is not for PROVIDER=together": {"LIVE_RPM": "5"},
     "which takes TOGETHER_BASE_URL": {"BASE_URL": "http://127.0.0.1:9/v1"},
     "OPENAI_BASE_URL=http://127.0.0.1:9 is not for PROVIDER=together": {"OPENAI_BASE_URL": "http://127.0.0.1:9"},
     "PROMPT and PROMPTS cannot both count": {"PROMPT": "topics", "PROMPTS": "topics summary"},
-    "ADOPT and RETRY cannot both count": {"ADOPT": 1, "RETRY": 1},
-    "ADOPT and AGAIN cannot both count": {"ADOPT": 1, "AGAIN": "0001"},
+    "ADOPT and RETRY cannot both count": {"ADOPT": "1", "RETRY": "1"},
+    "ADOPT and AGAIN cannot both count": {"ADOPT": "1", "AGAIN": "0001"},
+    # BUDGET=$5 is BUDGET= when the shell is done with it
+    **{f"{name}= has no value (a shell takes $5": {name: ""} for name in ("BUDGET", "SAMPLE", "MODEL", "ID")},
 }
 
 
-def test_a_variable_that_the_goal_does_not_take_is_a_slip_and_pays_for_nothing(talks):
-    for says, typed in SLIPS.items():
-        talks.refused("submit", RUN="talks", says=says, **typed)
-    talks.refused(
-        "try", RUN="talks", says="SAMPLE=5 is for `make plan RUN=talks` and `make submit RUN=talks`", SAMPLE=5
-    )
-    said = talks.ok("batch", RUN="talks", SAMPLE=5).stderr
-    assert "SAMPLE=5 is for `make plan RUN=talks` and `make submit RUN=talks`; it does nothing here" in said
+@pytest.mark.parametrize("says", SLIPS)
+def test_a_variable_that_the_goal_does_not_take_is_a_slip(says, run, monkeypatch):
+    typed = {"RUN": "talks", "TRANSCRIPTS": "talks.jsonl", **SLIPS[says]}
+    told = {
+        "GOALS": "submit",
+        "LINE": " ".join(typed),
+        "TYPED": " ".join(name for name, value in typed.items() if value),
+    }
+    for name, value in {**typed, **{f"TRANSCRIPT_BATCH_{name}": value for name, value in told.items()}}.items():
+        monkeypatch.setenv(name, value)
+    code, _, err = run("settings")
+    assert code == 2 and says in err and "; nothing is sent" in err
+
+
+def test_such_a_slip_pays_for_nothing(talks):
+    talks.refused("submit", RUN="talks", says="N=3 is for `make try RUN=talks`; nothing is sent", N=3)
+    talks.refused("submit", RUN="talks", says="BUDGET= has no value", BUDGET="")
+    talks.refused("try", RUN="talks", says="SAMPLE=5 is for `make plan RUN=talks` and", SAMPLE=5)
+    assert "SAMPLE=5 is for" in talks.ok("batch", RUN="talks", SAMPLE=5).stderr
+    for flag in ("-i", "--touch", "-kis"):
+        talks.refused("submit", flag, RUN="talks", says="goes past what was refused")
     assert talks.server.requests == []
     talks.env |= {"N": "4", "BASE_URL": "http://127.0.0.1:9"}  # of the environment they may be for others
     talks.ok("submit", RUN="talks")
 
 
-@pytest.mark.parametrize("flag", ["-i", "-t", "--touch", "-kis"])
-def test_make_may_not_go_past_a_refusal(flag, talks):
-    talks.refused("submit", flag, RUN="talks", says="goes past what was refused")
-    assert talks.server.requests == []
-
-
-EMPTY = ("SAMPLE", "BUDGET", "MODEL", "ID", "PRICE_IN")
-
-
-def test_a_variable_without_a_value_is_a_slip(talks):
-    """BUDGET=$5 is BUDGET= when the shell is done with it."""
-    for name in EMPTY:
-        talks.refused("submit", RUN="talks", says=f"{name}= has no value (a shell takes $5", **{name: ""})
-    talks.refused("submit", RUN="talks", says="PARTIAL=1 is for `make results RUN=talks`", PARTIAL=1)
-    assert talks.server.requests == []
-
-
 WAYS = (("-o", "data/runs/talks/together/settings"), ("-o", "data/runs/talks/together/batch.jsonl"))
 
 
-@pytest.mark.parametrize("way", WAYS, ids=["settings", "batch"])
-def test_whichever_way_make_comes_to_submit_only_the_batch_as_made_is_paid(way, talks):
-    for typed in ({"MODEL": "other"}, {"PROMPT": "summary"}, {"N": 3}):
+def test_whichever_way_make_comes_to_submit_only_the_batch_as_made_is_paid(talks):
+    for way, typed in zip(
+        WAYS * 2, ({"MODEL": "other"}, {"PROMPT": "summary"}, {"N": 3}, {"MODEL": "other"}), strict=True
+    ):
         words = [f"{name}={value}" for name, value in {"RUN": "talks", **typed}.items()]
         done = subprocess.run(["make", "submit", *way, *words], cwd=talks.root, env=talks.env, capture_output=True)
         assert done.returncode and b"nothing is sent" in done.stderr, done
