@@ -143,6 +143,7 @@ providers: | $(INSTALLED)  ## List the installed provider plugins
 demo:  ## Try it all with a small model on this machine (free, no key)
 	@$(MAKE) --no-print-directory submit show RUN=demo PROVIDER=local WAIT=1 TRANSCRIPTS=data/transcripts \
 	  PROMPT=data/prompts/demo.md MAX_TOKENS=90
+	@echo; echo 'That was the demo. Next: export TOGETHER_API_KEY=...; make batch TRANSCRIPTS=episodes; make try'
 clean:  ## Remove what is free to make again; never what was paid
 	@[ ! -x $(PYTHON) ] || $(PIPELINE) remember
 	rm -f $(addprefix $(WORK)/,settings transcripts.jsonl rejected.jsonl submitted.json results.jsonl results.csv $(if $(wildcard \

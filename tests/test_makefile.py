@@ -231,7 +231,9 @@ def test_cancel_keeps_what_was_finished(make):
     make.server.polls_needed, make.server.answered = 50, 1
     make.ok("submit")
     make.ok("cancel")
+    assert "asked to cancel" in make.ok("status").stdout
     make.ok("results", WAIT=1)
+    assert "asked to cancel" not in make.ok("status").stdout
     assert sorted(make.results().values()) == ["cancelled", "cancelled", "ok"]
 
 
@@ -406,6 +408,7 @@ def test_a_sample_first_then_the_rest(make):
     plan = make.ok("plan").stdout
     assert "pending    5 of 5 requests" in plan and make.server.requests == []
     assert "2 sent now; 3 of 5 requests not sent yet" in make.ok("submit", SAMPLE=2).stdout
+    assert "unsent   3 requests of the batch, which `make submit` sends" in make.ok("status").stdout
     make.ok("results")
     assert sorted(make.results().values()) == ["ok", "ok", "unsent", "unsent", "unsent"]
     assert "`make submit` sends what was not sent yet" in make.ok("status").stdout

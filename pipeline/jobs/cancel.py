@@ -24,6 +24,7 @@ def cancel(ledger: Ledger, provider: Provider, starter: Starter, say: Callable[[
         elif receipt.ref and receipt.ended is None:
             ref = receipt.ref
             starter.clock.patiently(lambda ref=ref: provider.cancel(ref))
+            ledger.save(receipt, cancelling=True)
             say(f"{receipt.shard}: asked to cancel job {ref['id']}")
             count += 1
     return count

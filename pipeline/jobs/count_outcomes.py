@@ -17,6 +17,11 @@ def outcomes(ws: Workspace) -> Counter[str]:
         return Counter(orjson.loads(line)["outcome"] for line in stream)
 
 
+def unsent(ws: Workspace) -> int:
+    """How many requests the last submit left: after a sample, or with a full queue."""
+    return orjson.loads(ws.submitted.read_bytes()).get("unsent", 0) if ws.submitted.exists() else 0
+
+
 def total(counts: Counter[str]) -> str:
     """`298 requests: 290 ok, 8 error`."""
     parts = ", ".join(f"{counts[name]:,} {name}" for name in OUTCOMES if counts[name])

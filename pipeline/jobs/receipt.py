@@ -50,6 +50,7 @@ class Receipt:
     usage: dict[str, Any] | None = None
     duplicates: list[str] = field(default_factory=list)
     unproved: bool = False
+    cancelling: bool = False
     updated: str = ""
     version: int = VERSION
 

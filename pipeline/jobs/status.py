@@ -10,7 +10,7 @@ from pipeline.base.workspace import Workspace
 from pipeline.errors import clean
 from pipeline.jobs.bill import bill
 from pipeline.jobs.cost_words import costs
-from pipeline.jobs.count_outcomes import outcomes, total
+from pipeline.jobs.count_outcomes import outcomes, total, unsent
 from pipeline.jobs.ledger import Ledger
 from pipeline.jobs.next_goal import fresh, next_goal
 from pipeline.money.tariff import Tariff
@@ -21,6 +21,8 @@ def status(ws: Workspace, tariff: Callable[[], Tariff]) -> Iterator[str]:
     yield f"run {ws.run}, provider {ws.provider}: {ws.root}"
     ledger = Ledger(ws)
     yield from _jobs(ledger)
+    if left := unsent(ws):
+        yield f"unsent   {many(left, 'request')} of the batch, which `make submit` sends"
     if ws.results.exists():
         before = "" if fresh(ws) else "before the last submit: "
         yield f"results  {before}{total(outcomes(ws))}: {ws.results}"
@@ -34,7 +36,7 @@ def facts(ws: Workspace, tariff: Callable[[], Tariff]) -> dict[str, Any]:
     where they are not known."""
     ledger = Ledger(ws)
     paid = bill(ledger.paid(), tariff()) if any(receipt.begun for receipt in ledger) else None
-    done = ("shard", "state", "requests", "done", "error", "lost")
+    done = ("shard", "state", "cancelling", "requests", "done", "error", "lost")
     return {
         "run": ws.run,
         "provider": ws.provider,
@@ -44,6 +46,7 @@ def facts(ws: Workspace, tariff: Callable[[], Tariff]) -> dict[str, Any]:
             {"job": one.ref["id"] if one.ref else None, **{name: getattr(one, name) for name in done}}
             for one in ledger
         ],
+        "unsent": unsent(ws),
         "outcomes": dict(outcomes(ws)) if fresh(ws) else None,
         "cost": paid.cost if paid else 0.0,
         "cost_most": paid.most if paid else 0.0,
@@ -54,6 +57,7 @@ def facts(ws: Workspace, tariff: Callable[[], Tariff]) -> dict[str, Any]:
 def _jobs(ledger: Ledger) -> Iterator[str]:
     for receipt in ledger:
         state = receipt.state if receipt.settled or not receipt.ended else f"{receipt.state}, not fetched yet"
+        state = "asked to cancel" if receipt.cancelling and not receipt.ended else state
         done = f"{receipt.done:,} of " if receipt.done is not None and not receipt.ended else ""
         none = f"up to {many(receipt.lost, 'job')} may be paid" if receipt.lost else "no job yet"
         job = receipt.ref["id"] if receipt.ref else none

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import orjson
-
 from pipeline.base.humanize import many
-from pipeline.base.workspace import Workspace
 from pipeline.errors import IncompleteError, InputError, SpendError
+from pipeline.jobs.count_outcomes import unsent
 from pipeline.jobs.ledger import Ledger
 from pipeline.jobs.lost_start import doubt, way_on
 from pipeline.sending.pending import NAMED, Pending
@@ -25,7 +23,7 @@ def check_all_sent(ledger: Ledger, found: Pending, partial: bool) -> None:
         others = "; PARTIAL=1 collects the others" if any(receipt.ref for receipt in ledger) else ""
         raise IncompleteError(f"{'; '.join(map(doubt, lost))}. {way_on(lost)}{others}")
     missing = len(found.places.keys() - found.combining)
-    if missing <= _unsent(ledger.ws) or partial:
+    if missing <= unsent(ledger.ws) or partial:
         return
     raise IncompleteError(_missing(found, missing, any(receipt.ref for receipt in ledger)))
 
@@ -60,11 +58,6 @@ def _missing(found: Pending, missing: int, others: bool) -> str:
         f"({_some(found)}). Put it back and run `make batch`; or choose a new RUN=; or `make submit REPLACE=1` "
         "pays for them again"
     )
-
-
-def _unsent(ws: Workspace) -> int:
-    """How many requests the last submit left: after a sample, or with a full queue."""
-    return orjson.loads(ws.submitted.read_bytes()).get("unsent", 0) if ws.submitted.exists() else 0
 
 
 def _some(found: Pending) -> str:
