@@ -312,3 +312,32 @@ def test_hostile_lists_of_jobs_take_nothing(mine, by_hand, server):  # noqa: F81
         with suppress(PipelineError):
             assert adopt(starter, Foreign()) == 0
     assert server.starts() == 1 and not any(receipt.ref for receipt in Ledger(WS))
+
+
+@pytest.mark.parametrize("words", [b"", b"\n \n", b"\xff\xfe"])
+def test_an_id_that_names_nobody_is_not_everybody(words, mine, make, server):  # noqa: F811
+    """A search that found nothing writes such a file."""
+    Path("some.txt").write_bytes(words)
+    for how in ({}, {"REPLACE": 1}):
+        code, said = make("submit", ID="some.txt", **how)
+        assert code == 2 and "ID=some.txt: " in said
+    assert make("submit", ID=" ")[0] == 2 and server.starts() == 0
+
+
+def test_of_two_requests_under_one_id_neither_is_taken(mine, make, server):  # noqa: F811
+    rows = [{**row, "custom_id": "x"} for row in mine[:2]] + mine[2:]
+    Path("by_hand.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    done = {"response": {"status_code": 200, "body": {"choices": [{"message": {"content": "words"}}]}}}
+    answers = [{"custom_id": row["custom_id"], **done} for row in rows]
+    Path("out.jsonl").write_text("".join(json.dumps(row) + "\n" for row in answers))
+    assert "x asked something else there" in ok(make("adopt", OUTPUT="out.jsonl", REQUESTS="by_hand.jsonl"))
+    ok(make("read"))
+    assert [outcome for outcome, _ in outcomes().values()] == ["unsent", "unsent", *["ok"] * (len(mine) - 2)]
+
+
+def test_a_job_that_may_not_be_looked_into_is_said_and_not_taken_on_a_word(mine, by_hand, make, server):  # noqa: F811
+    job = by_hand(mine)
+    server.fault("content", "403")
+    code, said = make("adopt", ADOPT=job, YES=1)
+    assert code == 4 and "403" in said
+    ok(make("adopt", ADOPT=job))

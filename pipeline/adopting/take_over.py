@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 
 from pipeline.adopting.answers_by_hand import by_ids, fetched
 from pipeline.adopting.foreign import Foreign, read, started_with
@@ -14,6 +13,7 @@ from pipeline.errors import InputError, Rejected, Unlisted, clean
 from pipeline.jobs.start_context import Starter
 from pipeline.provider import Found
 
+LIVING = ("completed", "running")
 ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:/=+-]{0,1023}")
 
 
@@ -50,7 +50,8 @@ def _unknown(starter: Starter) -> list[Found]:
     except Unlisted:
         return []
     there = [job for job in jobs if job.ref["id"] not in known and job.state != "failed"]
-    return sorted(there, key=lambda job: (job.created, job.ref["id"]), reverse=True)
+    newest = sorted(there, key=lambda job: (job.created, job.ref["id"]), reverse=True)
+    return sorted(newest, key=lambda job: LIVING.index(job.state) if job.state in LIVING else 2)
 
 
 def _taken(starter: Starter, wanted: Wanted, job: Found, foreign: Foreign | None) -> int:
@@ -81,7 +82,10 @@ def _held(starter: Starter, wanted: Wanted, job: Found, foreign: Foreign | None)
     """What a job was started with has of the batch; None where nobody can say what that was."""
     if foreign and foreign.requests:
         return wanted.of_lines(read(foreign.requests))
-    with suppress(Rejected):  # its file was removed
-        if (there := started_with(starter.provider, dict(job.ref))) is not None:
-            return wanted.of_lines(there, all_of_it=foreign is not None)
-    return None
+    try:
+        there = started_with(starter.provider, dict(job.ref))
+    except Rejected:  # no word on what it was asked: of a job that is named a person hears it
+        if foreign:
+            raise
+        return None
+    return None if there is None else wanted.of_lines(there, all_of_it=foreign is not None)

@@ -49,11 +49,14 @@ class Wanted:
     def of_lines(self, lines: Iterable[bytes], all_of_it: bool = True) -> Match:
         """What the lines that a job was started with hold; of a job that seems to be another's only the first few
         are read, unless `all_of_it`."""
-        match = Match()
+        match, seen = Match(), {}
         for line in lines:
             match.lines += 1
             name, place = self._place(line)
-            if place is not None:
+            if seen.setdefault(name, place) != place:  # of its two answers nobody knows which is to what
+                match.names.pop(seen[name], None)
+                match.other.append(name)
+            elif place is not None:
                 match.names.setdefault(place, name)
             elif name in self._by_name:
                 match.other.append(name)

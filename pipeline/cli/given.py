@@ -6,10 +6,10 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.base.workspace import Workspace
+from pipeline.cli.chosen_ids import ids
 from pipeline.cli.from_make import AS_MADE, corrects, goals, reads_only
 from pipeline.cli.main import say
 from pipeline.cli.options import CORRECTING, KEPT, TABLE, nothing
@@ -162,7 +162,14 @@ class Given:
         words = {name: getattr(self, name.upper()) for name in names}
         words |= {"correction": self.correction} if "MODEL" in self.values else {}
         return Asked(
-            self.RETRY, self.REPLACE, False, self.EACH, self.SAMPLE or 0, bounds=bounds, ids=self.ids, **words
+            self.RETRY,
+            self.REPLACE,
+            False,
+            self.EACH,
+            self.SAMPLE or 0,
+            bounds=bounds,
+            ids=ids(self.values.get("ID", "")),
+            **words,
         )
 
     def known(self) -> None:
@@ -181,14 +188,6 @@ class Given:
 
         how = {"say": say, "account": self.ACCOUNT, **how}
         return Watch(self.ws, self.plugin, Clock(), settle=self.SETTLE, poll=self.POLL, tariff=self.tariff, **how)
-
-    @property
-    def ids(self) -> frozenset[str]:
-        """The transcripts that ID names: words, or the lines of a file."""
-        words = self.values.get("ID", "")
-        return frozenset(Path(words).read_text("utf-8").split("\n") if Path(words).is_file() else words.split()) - {
-            ""
-        }
 
     def starter(self, adopt: bool = False) -> Starter:
         from pipeline.base.clock import Clock
