@@ -17,6 +17,7 @@ from pipeline.cli import main
 from pipeline.transcripts.ingest import ingest
 from tests.fakes import Fake, Service
 from tests.stages import batch
+from tests.together_server import TogetherServer
 
 PLUGINS = {
     "BASE_URL", "KEY_ENV", "LIVE_CONCURRENCY", "LIVE_RPM",
@@ -57,6 +58,14 @@ def loopback_only(monkeypatch):
 @pytest.fixture
 def ws() -> Workspace:
     return Workspace.of("test", "fake")
+
+
+@pytest.fixture
+def server():
+    """A Together whose jobs have ended when they are first looked at."""
+    with TogetherServer() as running:
+        running.polls_needed = 0
+        yield running
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ import pytest
 
 from pipeline.base.workspace import Workspace
 from tests.conftest import ROOT, read_jsonl
-from tests.together_server import TogetherServer
 
 SHIM = """
 import os, signal, socket
@@ -38,13 +37,6 @@ atexit.register(lambda: open(os.environ["KILL_COUNT"], "w").write(str(COUNT[0]))
 """
 STEPS = 80  # more than there are
 SHORT = (1, 12, 24, 34, 38, 41, 47, 50)
-
-
-@pytest.fixture
-def server():
-    with TogetherServer() as running:
-        running.polls_needed = 0
-        yield running
 
 
 @pytest.fixture

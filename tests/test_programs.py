@@ -12,16 +12,8 @@ import pytest
 import yaml
 
 from tests.conftest import ROOT, read_jsonl, write_jsonl
-from tests.together_server import TogetherServer
 
 RECIPES = re.findall(r"^```sh\n(.*?)^```", (ROOT / "docs/programs.md").read_text("utf-8"), re.M | re.S)
-
-
-@pytest.fixture
-def server():
-    with TogetherServer() as running:
-        running.polls_needed = 0
-        yield running
 
 
 @pytest.fixture
@@ -65,6 +57,14 @@ def test_without_a_prompt_it_is_the_one_of_make(shell, tmp_path):
     made = yaml.safe_load((tmp_path / "elsewhere/data/runs/default/run.yaml").read_text())["together"]
     assert next(iter(made["files"])).endswith("data/prompts/summary.md")
     assert "chapters" in shell("transcript-batch prompts").stdout
+
+
+def test_one_prompt_at_a_new_provider_takes_the_place_of_several(shell, tmp_path):
+    assert shell("transcript-batch batch talks.jsonl --prompts 'topics summary'").returncode == 0
+    other = "--provider anthropic --model claude-haiku-4-5 --prompt topics"
+    assert shell(f"transcript-batch batch talks.jsonl {other}").returncode == 0
+    rows = read_jsonl(tmp_path / "elsewhere/data/runs/default/anthropic/batch.jsonl")
+    assert [row["custom_id"] for row in rows] == ["a", "b", "c"]
 
 
 def test_each_end_has_its_exit_code(shell, server):
@@ -129,6 +129,18 @@ def test_a_notice_is_given_once_when_a_wait_ends_well_or_not(shell, tmp_path, se
     )
     refused = shell("transcript-batch results --wait")
     assert refused.returncode == 2 and "NOTIFY is for one command; leave it out" in refused.stderr
+
+
+def test_a_step_of_a_goal_gives_no_notice_of_its_own(shell, tmp_path):
+    """Under make `results` is two commands: the goal ends once."""
+    (tmp_path / "elsewhere/note.py").write_text(NOTED)
+    notify = f"--wait --notify '{sys.executable} note.py'"
+    shell("transcript-batch batch talks.jsonl")
+    assert shell(f"transcript-batch submit --no-new-jobs {notify}").returncode == 3
+    shell("transcript-batch submit")
+    assert shell(f"transcript-batch submit --no-new-jobs {notify}").returncode == 0
+    (noted,) = read_jsonl(tmp_path / "elsewhere/noted.jsonl")
+    assert (noted[0]["goal"], noted[0]["code"]) == ("results", 3)
 
 
 def test_the_recipes_work_as_they_are_printed(shell, tmp_path, server):

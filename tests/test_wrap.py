@@ -16,7 +16,6 @@ from tests.test_kept import make, ok, server  # noqa: F401 (fixtures)
 PLAIN = {
     "main.py",
     "progress.py",
-    "plan.py",
     "preview.py",
     "print_facts.py",
     "runs.py",

@@ -11,7 +11,7 @@ from typing import Any
 from pipeline.adopting.foreign import Foreign, read, split
 from pipeline.adopting.new_receipt import nothing, save, shard
 from pipeline.adopting.wanted_requests import Match, Wanted
-from pipeline.base.atomic_files import durable, publish, sha256
+from pipeline.base.atomic_files import atomic, durable, sha256
 from pipeline.errors import InputError, UnfinishedError
 from pipeline.jobs.receipt import Receipt
 from pipeline.jobs.start_context import Starter
@@ -30,14 +30,14 @@ def by_ids(starter: Starter, wanted: Wanted, job: Found, foreign: Foreign) -> in
         raise UnfinishedError(
             f"job {name} runs, and the ids in its answers say what it holds: run this again later"
         )
-    answers = Path(starter.ledger.ws.outputs / ".adopted")
-    with durable(answers) as stream:
-        for file in provider.fetch(job.ref):
-            stream.writelines(line + b"\n" for line in split(file.chunks or ()))
+    answers = starter.ledger.ws.outputs / ".adopted"
     try:
+        with durable(answers) as stream:
+            for file in provider.fetch(job.ref):
+                stream.writelines(line + b"\n" for line in split(file.chunks or ()))
         return _rows(starter, wanted, [answers], _answered(starter, wanted, [answers]), job, unproved=True)
     finally:
-        answers.unlink()
+        answers.unlink(missing_ok=True)
 
 
 def fetched(starter: Starter, wanted: Wanted, foreign: Foreign) -> int:
@@ -73,10 +73,7 @@ def _rows(
 
 def _stored(starter: Starter, receipt: Receipt, paths: Iterable[Path], names: set[str]) -> dict[str, Any]:
     """The rows of these ids, as they came, as the output of the shard."""
-    path = starter.ledger.output(receipt)
-    part = path.with_name(f".{path.name}.part")
-    with durable(part) as stream:
-        decode = starter.provider.decode
+    path, decode = starter.ledger.output(receipt), starter.provider.decode
+    with atomic(path) as stream:
         stream.writelines(line + b"\n" for line in read(paths) if decode(line).custom_id in names)
-    publish(part, path)
     return {"bytes": path.stat().st_size, "sha256": sha256(path)}

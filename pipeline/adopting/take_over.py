@@ -58,13 +58,11 @@ def _taken(starter: Starter, wanted: Wanted, job: Found, foreign: Foreign | None
     """How many requests are taken from a job; `foreign` is None of one that nobody named."""
     name = job.ref["id"]
     match = starter.clock.patiently(lambda: _held(starter, wanted, job, foreign))
+    if foreign is None and not (match and match.names):
+        return 0
     if match is None:
-        if foreign is None:
-            return 0
         return by_ids(starter, wanted, job, foreign)
     if not match.names:
-        if foreign is None:
-            return 0
         raise InputError(f"{nothing(f'job {name}', match)}; nothing is taken over")
     models = {wanted.kinds[place].model for place in match.names}
     if len(models) > 1:

@@ -41,7 +41,7 @@ def batch(
     several, notices = Prompts((whole,) if whole else tuple(asked)), Notices(say, verbose)
     asks = [made(prompt, overlap) for prompt in several]
 
-    def _made_of(transcript: dict[str, Any]) -> list[Pair]:
+    def made_of(transcript: dict[str, Any]) -> list[Pair]:
         if bool(whole) != ("request" in transcript):
             raise InputError(f"{transcript['id']}: whole requests and transcripts are for two runs, not for one")
         return [pair(transcript)] if whole else list(requests(transcript, several, asks, provider, before))
@@ -50,7 +50,7 @@ def batch(
         out = Writer(ws, stream, index, notices)
         for number, transcript in records(ws.transcripts, "transcript", out.faults):
             try:
-                out.add(number, transcript, _made_of(transcript))
+                out.add(number, transcript, made_of(transcript))
             except TooLong as error:
                 out.refuse(number, transcript, error)
         out.end()

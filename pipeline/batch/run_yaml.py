@@ -29,21 +29,9 @@ HEAD = """\
 """
 # Words for one command, or for all runs.
 ONCE = (
-    "RUN",
-    "PROVIDER",
-    "RETRY",
-    "REPLACE",
-    "ADOPT",
-    "REQUESTS",
-    "OUTPUT",
-    "AGAIN",
-    "ACCOUNT",
-    "YES",
-    "ID",
-    "N",
-    "JSON",
-    "NOTIFY",
-)
+    "RUN", "PROVIDER", "RETRY", "REPLACE", "ADOPT", "REQUESTS", "OUTPUT", "AGAIN", "ACCOUNT", "YES", "ID", "N",
+    "JSON", "NOTIFY",
+)  # fmt: skip
 # What a run asks of any service.
 SHARED = (
     "TRANSCRIPTS", "ENCODING", "ERRORS", "PROMPT", "PROMPTS", "TEMPLATE", "ANSWER", "MAX_TOKENS", "LONG", "OVERLAP",
@@ -183,5 +171,7 @@ def _why_not(provider: str, part: str, name: str, value: Any, declared: Iterable
     if name in ONCE:
         return f"{name} is for one command; leave it out"
     if name in NAMES:
+        if schemas.is_valid("variables")({name: value}):  # to say why not takes a second validator, and time
+            return ""
         return next(schemas.faults("variables", {name: value}), "").removeprefix("$.")
     return next(unknown(provider, [name], declared), "")

@@ -20,12 +20,8 @@ def prompt_of(ws: Workspace) -> Prompt | None:
     """What stands for a prompt where transcripts.jsonl holds whole requests; None where it does not."""
     if not ws.transcripts.exists():
         return None
-    first = next(rows(ws.transcripts), {})
-    return (
-        Prompt(first["request"]["model"], "", max_tokens=first["request"]["max_tokens"])
-        if "request" in first
-        else None
-    )
+    body = next(rows(ws.transcripts), {}).get("request")
+    return Prompt(body["model"], max_tokens=body["max_tokens"]) if body else None
 
 
 def pair(record: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -33,19 +29,16 @@ def pair(record: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     long for services is in the results alone."""
     body, name = record["request"], record["id"]
     own = custom_id.stem(name)
-    request = {
-        "custom_id": own,
-        **({"as": name} if own != name and len(name) <= custom_id.MOST else {}),
-        "body": body,
-    }
+    wire = {"as": name} if own != name and len(name) <= custom_id.MOST else {}
+    request = {"custom_id": own, **wire, "body": body}
     made = Made(source(record), ASKED, body["model"], "refuse", body["max_tokens"], None, None)
     row = {"id": name, "custom_id": own, "whole": own, "prompt": None, "part": None, "made": asdict(made)}
     return request, row | {key: record.get(key) for key in CARRIED}
 
 
-def named_by(carried: Mapping[str, Any]) -> str:
-    """The custom_id for the result: a person's own, of a request that was theirs."""
-    return carried["id"] if carried.get("made", {}).get("asked") == ASKED else carried["custom_id"]
+def named_by(carried: Mapping[str, Any], name: str) -> str:
+    """The custom_id for the result of a request of that name: a person's own, if the request was theirs."""
+    return carried["id"] if carried.get("made", {}).get("asked") == ASKED else name
 
 
 def sent_as(request: dict[str, Any]) -> dict[str, Any]:

@@ -22,11 +22,16 @@ OWN = f"{PRICES} ADOPT REQUESTS OUTPUT SETTLE POLL ACCOUNT YES JSON"
 @command("adopt", f"RUN PROVIDER {OWN}")
 def adopt(given: Given) -> None:
     """Take over jobs that were started by hand, or their answers (free: starts nothing)."""
-    done = taken_over(given)
+    done(given)
+
+
+def done(given: Given) -> None:
+    """Take over, and say what came of it."""
+    taken = _taken_over(given)
     if given.JSON:
-        print_facts(given, taken=done["taken"])
+        print_facts(given, taken=taken["taken"])
     else:
-        tell(said(done))
+        tell(_said(taken))
 
 
 def wanted(given: Given) -> bool:
@@ -44,7 +49,7 @@ def _foreign(given: Given) -> Foreign:
     return Foreign(ids, tuple(by_hand(given.REQUESTS)), tuple(output), given.YES)
 
 
-def taken_over(given: Given) -> dict[str, Any]:
+def _taken_over(given: Given) -> dict[str, Any]:
     """What submitted.json says, once all is taken over that is there; the rest is still to be sent.
 
     Raises SpendError where there is nothing to take.
@@ -75,7 +80,7 @@ def taken_over(given: Given) -> dict[str, Any]:
     return done | {"taken": sum(receipt.requests for receipt in taken)}
 
 
-def said(done: dict[str, Any]) -> str:
+def _said(done: dict[str, Any]) -> str:
     rest = f"{many(done['unsent'], 'request')} left, which `make submit` pays for; " if done["unsent"] else ""
     if not done["taken"]:
         return "nothing to take over: each request has a job; next: `make results`"

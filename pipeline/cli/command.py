@@ -25,9 +25,7 @@ def command(name: str, variables: str, hidden: bool = False, also: str = "") -> 
 
     def make(function: Callable[[Given], None]) -> click.Command:
         params = [option(variable) for variable in variables.split()]
-        for one in {*also.split()} - {*variables.split()}:
-            params.append(option(one))
-            params[-1].hidden = True
+        params += [option(variable, hidden=True) for variable in also.split() if variable not in variables.split()]
 
         def call(**values: Any) -> None:
             about(values.get("RUN", DEFAULT))

@@ -32,14 +32,13 @@ Made = dict[str, dict[str, Any]]  # variables, defaults and, but of an older rel
 
 def check_unchanged(given: Given) -> None:
     """Raises InputError for the goals that pay, with both ways on."""
-    if not given.ws.batch.exists() and not _made(given):
+    if not (made := _made(given)):
+        if goals() and given.ws.batch.exists():  # without make the batch may be anybody's
+            raise InputError(
+                f"what {given.ws.batch} was made with is not known any more; nothing is sent. `{_batch(given)}` "
+                "makes it anew (free)"
+            )
         return
-    made = _made(given)
-    if not made and goals():  # without make the batch may be anybody's
-        raise InputError(
-            f"what {given.ws.batch} was made with is not known any more; nothing is sent. `{_batch(given)}` makes "
-            "it anew (free)"
-        )
     for name, value, before in (*_values(given, made), *_servers(given, made)):
         _check_it_can_be(given)
         then = f"with {name}={before}" if before not in (None, "") else f"without {name}"
@@ -133,6 +132,7 @@ def _in_force(ws: Workspace) -> dict[str, Any]:
 def _made(given: Given) -> Made:
     """What the batch was made with; of an older release by its stamps; nothing where nobody knows."""
     ws, own = given.ws, given.own
+    own_words = asked(own) if own and own.made else {}
     if ws.asked.exists():
         try:
             made = orjson.loads(ws.asked.read_bytes())
@@ -140,8 +140,8 @@ def _made(given: Given) -> Made:
         except (ValueError, KeyError, TypeError):
             raise DamagedError(f"{ws.asked} is damaged; `make batch` writes it anew (free)") from None
     if not ws.settings.exists():
-        return asked(own) if own and own.made else {}
-    files = {"files": asked(own)["files"]} if own and own.made else {}
+        return own_words
+    files = {"files": own_words["files"]} if own_words else {}
     stamps = stamped(ws.settings) | stamped(ws.inputs)
     old = {name: stamps[name.lower()] for name in NAMES if stamps.get(name.lower()) not in (None, "")}
     old |= dict(_paths(ws))

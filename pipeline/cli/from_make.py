@@ -8,8 +8,7 @@ LOCAL = "TRANSCRIPT_BATCH_LOCAL"  # names that local.mk sets
 # Names on the command line or in the environment; without make all that are there.
 TYPED = "TRANSCRIPT_BATCH_TYPED"
 LINE = "TRANSCRIPT_BATCH_LINE"  # names on the command line of make
-PAYS = {"submit", "try"}
-AS_MADE = {*PAYS, "adopt"}  # goals that take a batch as it was made, or make it where there is none
+AS_MADE = {"submit", "try", "adopt"}  # goals that take a batch as it was made, or make it where there is none
 MAKES = {"transcripts", "batch", *AS_MADE}
 
 

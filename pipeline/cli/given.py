@@ -74,9 +74,8 @@ class Given:
         """What the run was made with at this provider, less what the typed variables put an end to."""
         if not self._remembers:
             return None
-        if (section := self._section(self.plugin)) is None:
-            return self._of_the_run
-        if reads_only():
+        section = self._section(self.plugin) or self._elsewhere
+        if section is None or reads_only():
             return section
         gone = {"PROMPTS"} if "PROMPT" in self.typed else {"PROMPT"} if "PROMPTS" in self.typed else set()
         now, before = (values.get("TRANSCRIPTS", "").split() for values in (self.values, section.variables))
@@ -86,16 +85,14 @@ class Given:
         return replace(section, variables=kept)
 
     @property
-    def _of_the_run(self) -> Section | None:
+    def _elsewhere(self) -> Section | None:
         """At a provider that is new to a run: what it has at the one that it is at, but for the model and the rest
         that is about the service."""
         from pipeline.batch.run_yaml import SHARED, Section, current, load
 
         there = load(self.ws, self.plugin.variables).of(current(self.ws))
         shared = {name: value for name, value in there.variables.items() if name in SHARED} if there else {}
-        return (
-            Section({name: value for name, value in shared.items() if name not in self.typed}) if shared else None
-        )
+        return Section(shared) if shared else None
 
     @property
     def as_it_is(self) -> bool:
@@ -161,16 +158,8 @@ class Given:
         names = [name for name in ("confirm", "yes", "again", "account", "partial") if name.upper() in self.values]
         words = {name: getattr(self, name.upper()) for name in names}
         words |= {"correction": self.correction} if "MODEL" in self.values else {}
-        return Asked(
-            self.RETRY,
-            self.REPLACE,
-            False,
-            self.EACH,
-            self.SAMPLE or 0,
-            bounds=bounds,
-            ids=ids(self.values.get("ID", "")),
-            **words,
-        )
+        words |= {"bounds": bounds, "ids": ids(self.values.get("ID", ""))}
+        return Asked(self.RETRY, self.REPLACE, each=self.EACH, sample=self.SAMPLE or 0, **words)
 
     def known(self) -> None:
         """Raises InputError for a run that is not there."""

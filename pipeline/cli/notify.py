@@ -20,9 +20,9 @@ TIMEOUT = 60.0  # seconds
 
 
 @contextmanager
-def notifying(given: Given, goal: str) -> Iterator[None]:
+def notifying(given: Given, goal: str, last: bool = True) -> Iterator[None]:
     """Around what waits. The command gets one line of JSON on its standard input; how the goal ends is no matter of
-    its."""
+    its. Of a step that is not the `last` one of its goal only the failure is an end."""
     told: dict[str, Any] = {
         "goal": goal,
         "run": given.ws.run,
@@ -39,7 +39,7 @@ def notifying(given: Given, goal: str) -> Iterator[None]:
         told |= {"code": leave.code}
         raise
     finally:
-        if given.WAIT and given.NOTIFY.strip():
+        if given.WAIT and given.NOTIFY.strip() and (last or told["code"]):
             _run(given.NOTIFY, told | _outcomes(given))
 
 

@@ -42,14 +42,14 @@ class Number(click.FloatRange):
         return super().convert(number, param, ctx)
 
 
-def option(name: str) -> click.Parameter:
+def option(name: str, hidden: bool = False) -> click.Parameter:
     """The option of a variable, or of OWN; `files` is the argument of that name."""
     if name == "files":
         return click.Argument([name], nargs=-1, type=click.Path(path_type=Path))
     row = OWN[name] if name in OWN else TABLE[name]
     variable = {} if name in OWN else {"envvar": name, "show_envvar": True}
     flag = FLAGS.get(name, f"--{name.lower().replace('_', '-')}")
-    return click.Option([flag, name], help=_help(row), **variable, **_value(row))
+    return click.Option([flag, name], help=_help(row), hidden=hidden, **variable, **_value(row))
 
 
 def nothing(name: str) -> Any:

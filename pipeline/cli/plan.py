@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import click
-import orjson
-
 from pipeline.cli.command import command
 from pipeline.cli.given import Given
 from pipeline.cli.main import say, tell
 from pipeline.cli.options import CORRECTING, PLANNING
+from pipeline.cli.print_facts import print_json
 
 
 @command("plan", f"RUN PROVIDER {PLANNING} {CORRECTING} CONTEXT JSON")
@@ -24,6 +22,6 @@ def plan(given: Given) -> None:
         say(line)
     made = plan(given.ws, given.plugin, given.asked, given.tariff, given.CONTEXT)
     if given.JSON:
-        click.echo(orjson.dumps(facts(made), option=orjson.OPT_INDENT_2))
+        print_json(facts(made))
     for line in () if given.JSON else table(made):
         tell(line)

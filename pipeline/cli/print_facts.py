@@ -15,8 +15,11 @@ def print_facts(given: Given, **more: Any) -> None:
     from pipeline.jobs.status import facts
 
     whole = facts(given.ws, lambda: given.tariff)
-    whole = {**whole, "next": named(whole["next"]), **more}
-    click.echo(orjson.dumps(whole, option=orjson.OPT_INDENT_2).decode())
+    print_json({**whole, "next": named(whole["next"]), **more})
+
+
+def print_json(value: Any) -> None:
+    click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
 
 
 def check_sent(given: Given, partial: bool) -> None:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import click
 
 from pipeline.base.humanize import elapsed, many
-from pipeline.cli.named_run import named
-from pipeline.cli.wrap import width, wrapped
+from pipeline.cli.main import say
+from pipeline.cli.wrap import width
 from pipeline.jobs.ledger import Ledger
 
 
@@ -24,18 +24,16 @@ class Progress:
 
     def show(self, ledger: Ledger) -> None:
         text = describe(ledger)
-        if self.live:
-            line = f"{text} · {elapsed(time.monotonic() - self.began)}"[
-                : width() - 1
-            ]  # one that is cut is rewritten whole
-            click.echo(f"\r\033[K{line}", nl=False, err=True)
+        line = f"{text} · {elapsed(time.monotonic() - self.began)}"
+        if self.live:  # what is wider than the terminal could not be written over
+            click.echo(f"\r\033[K{line[: width() - 1]}", nl=False, err=True)
         elif text != self.last:
-            click.echo(wrapped(f"{text} · {elapsed(time.monotonic() - self.began)}"), err=True)
+            say(line)
         self.last = text
 
     def news(self, text: str) -> None:
         self.end()
-        click.echo(wrapped(named(text)), err=True)
+        say(text)
 
     def end(self) -> None:
         """Leave the changing line, so that what follows starts on its own."""
@@ -71,7 +69,7 @@ class Bar:
 
     def news(self, text: str) -> None:
         self.end()
-        click.echo(wrapped(named(text)), err=True)
+        say(text)
 
     def end(self) -> None:
         """Take the line away; what was said stays."""

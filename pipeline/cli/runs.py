@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import click
-import orjson
 
 from pipeline.cli.command import command
 from pipeline.cli.given import Given
 from pipeline.cli.main import tell
 from pipeline.cli.named_run import named
+from pipeline.cli.print_facts import print_json
 from pipeline.cli.wrap import entries
 
 
@@ -23,7 +23,7 @@ def runs(given: Given) -> None:
     if given.JSON:
         names = ("run", "provider", "requests", "answered", "cost_at_most", "age", "next")
         whole = [dict(zip(names, row, strict=True)) | {"next": named(row[-1], row[0])} for row in rows]
-        return click.echo(orjson.dumps(whole, option=orjson.OPT_INDENT_2).decode())
+        return print_json(whole)
     if not rows:
         return tell("no runs yet; `make batch TRANSCRIPTS=…` makes one")
     for line in entries([HEAD, *((*cells, named(goal, cells[0])) for *cells, goal in rows)]):

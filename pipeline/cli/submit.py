@@ -28,19 +28,20 @@ def submit(given: Given) -> None:
     from pipeline.jobs.next_goal import next_goal
     from pipeline.sending.until_all_sent import sendall
 
-    if not given.no_new_jobs:
-        check(given)
-    if adopt.wanted(given) and not given.no_new_jobs:
-        done = adopt.taken_over(given)
-        return print_facts(given, taken=done["taken"]) if given.JSON else tell(adopt.said(done))
+    if given.no_new_jobs:  # a step of another goal: that has the notice, unless it ends here
+        with notifying(given, "results", last=False):
+            sendall(given.watch(), given.asked, wait=given.WAIT, new_jobs=False)
+        return None
+    check(given)
+    if adopt.wanted(given):
+        return adopt.done(given)
     ask = _ask if sys.stdin.isatty() and sys.stderr.isatty() else None
     with notifying(given, "submit"):
-        done = sendall(given.watch(), given.asked, wait=given.WAIT, new_jobs=not given.no_new_jobs, ask=ask)
-    if given.JSON and not given.no_new_jobs:
-        print_facts(given, sent_now=done["sent_now"], unsent=done["unsent"])
-    elif not given.no_new_jobs:
-        tell(_said(done))
-        tell(f"next: {next_goal(given.ws, Ledger(given.ws))}")
+        done = sendall(given.watch(), given.asked, wait=given.WAIT, ask=ask)
+    if given.JSON:
+        return print_facts(given, sent_now=done["sent_now"], unsent=done["unsent"])
+    tell(_said(done))
+    return tell(f"next: {next_goal(given.ws, Ledger(given.ws))}")
 
 
 def _ask(question: str) -> bool:

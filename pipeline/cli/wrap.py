@@ -7,9 +7,7 @@ import shutil
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 
-LABEL = re.compile(
-    r" +(?=\S)|(?:\S+ )?\S+ {2,}(?=\S)|(?:error|warning): (?=\S)"
-)  # what the rest of a line stands under
+LABEL = re.compile(r" +(?=\S)|(?:\S+ )?\S+ {2,}(?=\S)")  # what the rest of a line stands beside
 COMMAND = re.compile(r"`[^`\n]+`")
 HELD = "\x00"  # a space that is no place to cut
 DEEPEST = 14  # columns of a label
@@ -28,7 +26,7 @@ def _line(line: str, most: int, indent: int | None) -> list[str]:
     if len(line) <= most:
         return [line]
     label = LABEL.match(line)
-    deep = len(label[0]) if label and len(label[0]) <= DEEPEST and not label[0].endswith(": ") else 2
+    deep = len(label[0]) if label and len(label[0]) <= DEEPEST else 2
     held = COMMAND.sub(lambda command: command[0].replace(" ", HELD), line)
     how = {"subsequent_indent": " " * (deep if indent is None else indent), "break_long_words": False}
     parts = textwrap.wrap(held, most, break_on_hyphens=False, **how)

@@ -40,11 +40,9 @@ class Corrections:
         if row is None:
             return request
         other = row["of"] != _of(request, row_of(about) if isinstance(about, bytes) else about)
-        return (
-            request
-            if other or _says(request, row["body"]) or self._stands(request)
-            else _changed(request, row["body"])
-        )
+        if other or _says(request, row["body"]) or self._stands(request):
+            return request
+        return _changed(request, row["body"])
 
     def plan(self, request: Request, about: Mapping[str, Any], body: Mapping[str, Any]) -> Request:
         """The request of the batch with these fields in its body, in place of an earlier correction, for `save`.

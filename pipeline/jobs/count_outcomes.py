@@ -17,6 +17,14 @@ def outcomes(ws: Workspace) -> Counter[str]:
         return Counter(orjson.loads(line)["outcome"] for line in stream)
 
 
+def requests(ws: Workspace) -> int:
+    """How many the batch has."""
+    if not ws.batch.exists():
+        return 0
+    with ws.batch.open("rb", buffering=BUFFER) as stream:
+        return sum(1 for _ in stream)
+
+
 def unsent(ws: Workspace) -> int:
     """How many requests the last submit left: after a sample, or with a full queue."""
     return orjson.loads(ws.submitted.read_bytes()).get("unsent", 0) if ws.submitted.exists() else 0

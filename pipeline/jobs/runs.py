@@ -12,7 +12,7 @@ from pipeline.base.workspace import NAME, RUNS, Workspace
 from pipeline.batch.run_yaml import current
 from pipeline.errors import InputError, PipelineError, clean
 from pipeline.jobs.cost_so_far import committed
-from pipeline.jobs.count_outcomes import outcomes
+from pipeline.jobs.count_outcomes import outcomes, requests
 from pipeline.jobs.ledger import Ledger
 from pipeline.jobs.next_goal import fresh, next_goal
 from pipeline.money.tariff import Tariff
@@ -40,7 +40,6 @@ def listed(tariff: Callable[[str], Tariff]) -> list[tuple[str, ...]]:
 
 def _row(ws: Workspace, tariff: Callable[[str], Tariff]) -> tuple[str, ...]:
     ledger = Ledger(ws)
-    asked = sum(1 for _ in ws.batch.open("rb")) if ws.batch.exists() else 0
     good = f"{outcomes(ws)['ok']:,}" if ws.results.exists() and fresh(ws) else ""
     begun = [receipt for receipt in ledger if receipt.begun]
     spent = committed(ledger.paid(), tariff(ws.provider)) if begun else 0.0
@@ -48,7 +47,7 @@ def _row(ws: Workspace, tariff: Callable[[str], Tariff]) -> tuple[str, ...]:
     return (
         ws.run,
         ws.provider,
-        f"{asked:,}",
+        f"{requests(ws):,}",
         good,
         paid,
         age(time.time() - _changed(ws.root)),

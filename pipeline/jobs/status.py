@@ -10,7 +10,7 @@ from pipeline.base.workspace import Workspace
 from pipeline.errors import clean
 from pipeline.jobs.bill import bill
 from pipeline.jobs.cost_words import costs
-from pipeline.jobs.count_outcomes import outcomes, total, unsent
+from pipeline.jobs.count_outcomes import outcomes, requests, total, unsent
 from pipeline.jobs.ledger import Ledger
 from pipeline.jobs.next_goal import fresh, next_goal
 from pipeline.money.tariff import Tariff
@@ -41,7 +41,7 @@ def facts(ws: Workspace, tariff: Callable[[], Tariff]) -> dict[str, Any]:
         "run": ws.run,
         "provider": ws.provider,
         "folder": str(ws.root),
-        "requests": sum(1 for _ in ws.batch.open("rb")) if ws.batch.exists() else 0,
+        "requests": requests(ws),
         "jobs": [
             {"job": one.ref["id"] if one.ref else None, **{name: getattr(one, name) for name in done}}
             for one in ledger

@@ -17,6 +17,7 @@ from pipeline.base.workspace import Workspace
 from pipeline.batch.request_index import indexed
 from pipeline.batch.saved_prompts import load
 from pipeline.errors import DamagedError
+from pipeline.jobs.count_outcomes import unsent
 from pipeline.jobs.ledger import Ledger
 from pipeline.money.tariff import Tariff
 from pipeline.provider import Provider
@@ -36,11 +37,10 @@ def merge(
     IncompleteError for a request that no shard holds, unless submitted.json says that some were not sent. Memory: a
     few words per request.
     """
-    unsent = bool(orjson.loads(ws.submitted.read_bytes()).get("unsent")) if ws.submitted.exists() else False
     prompts, counts = load(ws), Counter[str]()
     with ExitStack() as stack:
         out, round = stack.enter_context(atomic(ws.results)), stack.enter_context(atomic(ws.round))
-        rows = Rows(provider, tariff, Answers(ledger, provider, say, stack), prompts, unsent)
+        rows = Rows(provider, tariff, Answers(ledger, provider, say, stack), prompts, unsent(ws) > 0)
         combiner = Combiner(rows, round, ledger)
         for _, group in groupby(indexed(ws), key=lambda pair: pair[1]["whole"]):
             row = combiner.row(list(group))

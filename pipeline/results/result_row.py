@@ -61,7 +61,7 @@ class Rows:
         sent_as = request.get("sent", {}).get("as", alike)
         return {
             "id": carried["id"],
-            "custom_id": named_by({**carried, "custom_id": name}),
+            "custom_id": named_by(carried, name),
             "prompt": carried["prompt"],
             "outcome": outcome,
             "text": result.text,

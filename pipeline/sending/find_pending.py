@@ -7,20 +7,19 @@ from collections.abc import Iterator
 from functools import cache
 
 from pipeline.base.faults import Faults
-from pipeline.batch.custom_id import transcript, whole
-from pipeline.batch.request_index import row_of
+from pipeline.batch.custom_id import transcript
 from pipeline.batch.request_kind import Kind
-from pipeline.batch.request_line import identity
 from pipeline.batch.saved_prompts import load
-from pipeline.errors import InputError, clean
+from pipeline.errors import InputError
 from pipeline.jobs.already_sent import Sent, sent
 from pipeline.jobs.ledger import Ledger
 from pipeline.jobs.sent_rows import SentRows
 from pipeline.provider import Provider
 from pipeline.sending.checked_requests import ROUND, Sendable, sendable, where
+from pipeline.sending.choice import Choice
 from pipeline.sending.correct import corrected
 from pipeline.sending.pending import Finder, Pending
-from pipeline.sending.same_question import Key, key
+from pipeline.sending.same_question import key
 from pipeline.sending.submit_options import NOTHING, Asked
 
 
@@ -35,27 +34,11 @@ def survey(
     of, kinds, groups, rows = key(provider, asked.each), {}, defaultdict(list), SentRows(ledger, provider)
     faults = Faults()
     finders = [Finder(before, rows, kinds) for before in _before(ledger, provider, asked, again)]
-    failed = finders[-1].failed(ledger, of) if asked.retry or asked.sample else set()
-    missing, begun, planned = set(asked.ids), set(), _planned(ledger) if asked.retry else set()
+    choice = Choice(ledger, provider, asked, finders, of)
     for one, kind in _checked(ledger, provider, rows, faults):
-        pending = [finder for finder in finders if not finder.has(one)]
-        if asked.ids:
-            names = _names(one) & asked.ids
-            missing -= names
-            if not names:
-                for finder in pending:
-                    finder.found.unsent += 1
-                continue
-            if asked.replace:
-                asks = of(one.line, kind.model)
-                pending = [finder for finder in finders if finder in pending or finder.ended(one, asks)]
-        before = one
-        tried = bool(pending and failed) and not failed.isdisjoint(_ways(one, of))
-        if asked.sample and (tried or not pending):
-            begun.add(transcript(one.request["custom_id"]))
-        if asked.retry and pending and not (tried or one.later or identity(one.line) in planned):
-            pending = [finder for finder in finders if finder.replaces(one, provider)]
-            finders[0].found.unsent += not pending  # it was never sent: RETRY is for what was
+        if (chosen := choice.pending(one, kind)) is None:
+            continue
+        before, (pending, tried) = one, chosen
         if asked.correction and tried and pending:
             one = corrected(ledger, provider, one, asked.correction, faults)
             kind = Kind(one.request["body"]["model"], kind.prompt)
@@ -66,33 +49,14 @@ def survey(
             groups[transcript(one.request["custom_id"])].append((len(before.line), asked_before, asks))
         for finder in pending:
             finder.add(one, number, asks, provider)
-    for name in sorted(missing):
-        faults.add(f"ID={clean(name, 60)}", "no transcript and no request of the batch has this id")
+    choice.check(faults)
     faults.check("nothing is sent; mend the transcripts and run `make batch` again")
     for finder in finders:
         if not asked.each:
             finder.paid(ledger, provider, of)
         if asked.sample:
-            finder.sample(groups, begun, asked.sample)
+            finder.sample(groups, choice.begun, asked.sample)
     return finders[0].end(), finders[-1].end()
-
-
-def _ways(one: Sendable, of: Key) -> Iterator[bytes]:
-    """The keys of a request as it is asked, and as it was asked before its correction."""
-    yield of(one.line, one.request["body"]["model"])
-    if one.original and one.plain:
-        yield of(one.original, one.plain["body"]["model"])
-
-
-def _planned(ledger: Ledger) -> set[bytes]:
-    """What was cut before, and has no job yet."""
-    return {identity(line) for receipt in ledger if receipt.unstarted for line in ledger.lines(receipt)}
-
-
-def _names(one: Sendable) -> set[str]:
-    """By which a person may name a request: its custom_id, that of its result, and the transcript's id."""
-    name = one.request["custom_id"]
-    return {name, whole(name), transcript(name), row_of(one.row).get("id", name)}
 
 
 def _before(ledger: Ledger, provider: Provider, asked: Asked, again: bool) -> Iterator[Sent]:
