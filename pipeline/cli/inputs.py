@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.base.humanize import many
 from pipeline.batch.remembered_settings import Reading
@@ -13,7 +14,9 @@ from pipeline.cli.progress import Bar
 from pipeline.errors import InputError
 from pipeline.transcripts.encoding import known
 from pipeline.transcripts.find_files import paths, sources
-from pipeline.transcripts.ingest import Tally, ingest
+
+if TYPE_CHECKING:
+    from pipeline.transcripts.ingest import Tally
 
 
 def reading(given: Given) -> Reading:
@@ -43,6 +46,7 @@ def read(
 ) -> None:
     """Read them into transcripts.jsonl, with a bar on a terminal, and say what came."""
     from pipeline.base.processes import cores
+    from pipeline.transcripts.ingest import ingest
 
     live = sys.stderr.isatty()
     bar = Bar(sum(1 for _ in sources(found)) if live else 0, live)
