@@ -196,6 +196,11 @@ def test_front_matter_as_toml():
     assert read("+++\ntitle = \n+++\nHello.").words == "Hello."
 
 
+@pytest.mark.parametrize("fence", ["---", "+++"])
+def test_nothing_between_two_fences_is_no_front_matter(fence):
+    assert "Hello." in read(f"{fence}\n\n{fence}\nHello.").words
+
+
 def test_a_rule_is_no_front_matter():
     assert read("---\n\nHello there.\n\n---\nBye.").words == "---\n\nHello there.\n\n---\nBye."
 

@@ -22,11 +22,15 @@ def split(text: str) -> tuple[dict[str, Any], str, list[str]]:
     """`(fields of a transcript, text without the front matter, warnings)`."""
     text = text.lstrip("\n")
     fenced = FENCED.match(text)
-    if not fenced or not KEY.match(fenced["yaml"] or fenced["toml"]):
+    if not fenced:
+        return {}, text, []
+    matter, kind, parse = (
+        (fenced["yaml"], "YAML", _yaml) if fenced["toml"] is None else (fenced["toml"], "TOML", _toml)
+    )
+    if not KEY.match(matter):
         return {}, text, []  # a rule, or what somebody said between two of them
-    kind, parse = ("YAML", _yaml) if fenced["yaml"] is not None else ("TOML", _toml)
     try:
-        values = parse(fenced["yaml"] or fenced["toml"])
+        values = parse(matter)
     except ValueError as error:
         return {}, text[fenced.end() :], [f"the front matter is not {kind} ({error}); it was left out"]
     return said(values) if isinstance(values, dict) else {}, text[fenced.end() :], []
