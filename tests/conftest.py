@@ -18,6 +18,7 @@ from pipeline.transcripts.ingest import ingest
 from tests.fakes import Fake, Service
 from tests.stages import batch
 from tests.together_server import TogetherServer
+from tests.warm import warm as warm_python
 
 PLUGINS = {
     "BASE_URL", "KEY_ENV", "LIVE_CONCURRENCY", "LIVE_RPM",
@@ -53,6 +54,13 @@ def loopback_only(monkeypatch):
         return connect(self, address)
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(scope="session")
+def warm(tmp_path_factory):
+    """Lines of a shell script that go on as `python "$@"`, and start the pipeline in no time."""
+    with warm_python(tmp_path_factory.mktemp("warm")) as lines:
+        yield lines
 
 
 @pytest.fixture

@@ -17,11 +17,11 @@ RECIPES = re.findall(r"^```sh\n(.*?)^```", (ROOT / "docs/programs.md").read_text
 
 
 @pytest.fixture
-def shell(tmp_path, server):
+def shell(tmp_path, server, warm):
     """`shell(words)` runs them with `transcript-batch` on the path; the finished process."""
     (tmp_path / "bin").mkdir()
     command = tmp_path / "bin" / "transcript-batch"
-    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m pipeline "$@"\n')
+    command.write_text(f'#!/bin/sh\nset -- -m pipeline "$@"\n{warm}')
     command.chmod(0o755)
     env = {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}", "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
     env |= {"TOGETHER_API_KEY": "k", "TOGETHER_BASE_URL": server.url, "SETTLE": "0", "POLL": "0", "COLUMNS": "1000"}

@@ -190,7 +190,15 @@ def test_nor_by_code_that_makes_every_request_otherwise(old, monkeypatch):
     check(old)
 
 
-@pytest.mark.parametrize("newer", NEWER)
+def some(newer: int, case: int) -> tuple[pytest.MarkDecorator, ...]:
+    """A third of the workspaces for each; the others are for `make test-long`."""
+    return () if (newer + case) % 3 == 0 else (pytest.mark.long,)
+
+
+PAIRS = [pytest.param(one, at, marks=some(n, k)) for n, one in enumerate(NEWER) for k, at in enumerate(CASES)]
+
+
+@pytest.mark.parametrize(("newer", "old"), PAIRS, indirect=["old"])
 def test_nor_by_code_that_does_one_thing_otherwise(newer, old, monkeypatch):
     newer(monkeypatch)
     check(old)
