@@ -28,8 +28,8 @@ override OWN := $(or $(shell sed -n 's/^provider: *\([A-Za-z0-9._-]*\) *$$/\1/p'
 override TOLD = $(filter command environment,$(origin $1))
 $(if $(call TOLD,PROVIDER),,$(eval override PROVIDER := $(or $(OWN),$(value PROVIDER),together)))
 $(call named,PROVIDER)
-# -i would pay after a refusal, and -t make a file that holds nothing.
-$(foreach f,i t,$(if $(findstring $f,$(filter-out --%,$(firstword -$(MAKEFLAGS)))),$(error make -$f goes past what was refused: leave it out)))
+# -i would pay after a refusal, -t make a file that holds nothing, and -e put other names over those below.
+$(foreach f,i t e,$(if $(findstring $f,$(filter-out --%,$(firstword -$(MAKEFLAGS)))),$(error make -$f goes past what was refused: leave it out)))
 $(if $(OWN),,$(if $(wildcard data/runs/$(RUN)/run.yaml),$(error data/runs/$(RUN)/run.yaml has no line `provider: NAME`)))
 $(foreach v,RETRY REPLACE ADOPT REQUESTS OUTPUT AGAIN ACCOUNT YES,$(if $(filter file override,$(origin $v)),$(error $v is for one command: take it out of local.mk)))
 # One table says which variables there are; the commands have their types and defaults from it.
@@ -50,7 +50,8 @@ $(if $(ODD),$(if $(filter-out fine,$(or $(WHY),$(ODD))),$(error $(or $(WHY),no v
 # What was typed, and what local.mk says for runs that are not made yet: the commands tell them apart.
 export TRANSCRIPT_BATCH_TYPED := $(foreach v,$(VARIABLES) $(ODD),$(if $(and $(call TOLD,$v),$($v)),$v))
 export TRANSCRIPT_BATCH_LOCAL := $(foreach v,$(VARIABLES) $(ODD),$(if $(and $(filter file override,$(origin $v)),$($v)),$v))
-export TRANSCRIPT_BATCH_LINE := $(foreach v,$(VARIABLES) $(ODD),$(if $(filter command,$(origin $v)),$v))
+export TRANSCRIPT_BATCH_LINE := $(foreach v,$(VARIABLES) $(ODD),$(if $(or $(filter command,$(origin $v)),$(if \
+  $(value $v),,$(filter environment,$(origin $v)))),$v))
 export TRANSCRIPT_BATCH_GOALS := $(MAKECMDGOALS)
 PROMPT ?= data/prompts/summary.md
 $(foreach v,$(VARIABLES),$(eval $v ?=))

@@ -274,7 +274,11 @@ def test_a_service_that_gives_nothing_back_takes_the_ids_of_its_answers(make, mo
 def test_chosen_ones_are_sent_again_and_no_others(mine, make, server):  # noqa: F811
     first, second, *rest = names(mine)
     code, said = make("submit", ID="nobody")
-    assert code == 2 and "ID=nobody: no transcript and no request of the batch has this id" in said
+    assert code == 2 and "ID=nobody: no transcript and no request of the batch has this id; nothing is sent" in said
+    code, said = make("submit", ID=first.upper())
+    assert code == 2 and f"ID={first.upper()}: " in said and f"this id; {first}?" in said
+    code, said = make("submit", REQUESTS="mine.jsonl")
+    assert code == 2 and "REQUESTS is for ADOPT=…" in said and server.starts() == 0
     said = ok(make("submit", ID=f"{first} {second}"))
     assert server.invoice == [[first, second]] and f"{len(rest)} of {len(mine)} requests not sent yet" in said
     ok(make("submit"))
@@ -300,6 +304,59 @@ def test_a_plan_of_chosen_ones_says_them_alone(mine, make, server):  # noqa: F81
     ok(make("results"))
     assert re.search(r"pending +0 of", ok(make("plan", ID=names(mine)[0])))
     assert re.search(r"pending +1 of", ok(make("plan", ID=names(mine)[0], REPLACE=1)))
+
+
+def test_a_job_that_may_be_a_strangers_is_taken_on_a_word_alone(mine, by_hand, make, server):  # noqa: F811
+    server.faults["create"] = [500]
+    assert make("submit")[0] == 75 and not server.jobs
+    job = by_hand([{"custom_id": names(mine)[0], "body": {**mine[0]["body"], "max_tokens": 1}}])
+    server.job_hook = lambda job: {**job, "input_file_id": ""}
+    server.files = {}
+    assert f"as {job} (" in make("submit")[1]
+    code, said = make("adopt")
+    assert code and "took over" not in said and not any(receipt.ref for receipt in Ledger(WS))
+    said = ok(make("adopt", ADOPT=1))
+    assert f"took over job {job}" in said and f"{len(mine)} requests taken over, nothing is sent" in said
+
+
+def test_a_job_that_is_taken_by_its_id_ends_the_doubt(mine, make, server):  # noqa: F811
+    server.fault("create", "executed:500")
+    server.list = lambda body: Answer(200, [])
+    code, said = make("submit")
+    assert code == 75 and "up to 1 job" in said
+    ok(make("adopt", ADOPT=server.jobs[0]["id"] if isinstance(server.jobs, list) else next(iter(server.jobs))))
+    ok(make("read"))
+    assert {outcome for outcome, _ in outcomes().values()} == {"ok"}
+    assert "nothing is sent" in ok(make("submit")) and server.starts() == 1
+
+
+def test_what_was_sent_with_another_body_is_not_called_unsent(mine, make, server):  # noqa: F811
+    ok(make("submit"))
+    ok(make("results"))
+    ok(make("batch", TEMPERATURE=0.7))
+    first, *others = names(mine)
+    ok(make("submit", ID=first, REPLACE=1))
+    code, said = make("results")
+    assert code == 3 and f"{len(others)} with another text, prompt, model or parameter" in said
+    assert "sends" not in said
+    assert f"{len(others)} of {len(mine)} requests were already submitted" in make("submit")[1]
+    assert server.starts() == 2
+
+
+def test_a_transcript_that_failed_and_was_mended_is_what_retry_sends(mine, make, server):  # noqa: F811
+    first, *_ = names(mine)
+    assert first == "harbour"
+    server.errors = {first: "too long"}
+    ok(make("submit"))
+    ok(make("results"))
+    server.errors = {}
+    Path("talks/harbour.vtt").write_text(
+        Path("talks/harbour.vtt").read_text() + "\n\n09:00.000 --> 09:01.000\nMore.\n"
+    )
+    assert "pending    1 of 4" in ok(make("plan", RETRY=1))
+    assert "1 sent now" in ok(make("submit", RETRY=1))
+    ok(make("results"))
+    assert server.invoice[1:] == [[first]] and {outcome for outcome, _ in outcomes().values()} == {"ok"}
 
 
 def test_hostile_lists_of_jobs_take_nothing(mine, by_hand, server):  # noqa: F811

@@ -21,6 +21,7 @@ from pipeline.jobs.cancel import cancel
 from pipeline.jobs.ledger import Ledger
 from pipeline.jobs.start_context import Starter
 from pipeline.sending.submit import submit
+from pipeline.sending.submit_options import Bounds
 from pipeline.sending.until_all_sent import sendall
 from providers import together
 from tests.conftest import named, read_jsonl
@@ -134,10 +135,27 @@ def test_jobs_that_may_be_ours_are_named_and_one_can_be_taken(server, batch, sen
     server.list = lambda body: told(server, input_file_id="")
     server.fault("create", "executed:500")
     batch("a")
-    with pytest.raises(DoubtError, match=r"as batch-0001 \(running .*does not say whose it is"):
+    with pytest.raises(DoubtError, match=r"as batch-0001 \(running .*not say whose it is; `make adopt ADOPT=1`"):
         send()
     send(adopt=True)
     assert server.starts() == 1 and outcomes() == {"a": "ok"}
+
+
+def test_a_word_that_is_refused_for_its_price_is_no_word(server, batch, send, make_batch):
+    server.list = lambda body: Answer(200, [])
+    server.fault("create", "executed:500")
+    batch("a")
+    with pytest.raises(DoubtError):
+        send()
+    make_batch("a", workspace=WS, system="Be brief.")
+    with pytest.raises(SpendError):
+        send(again="0001", bounds=Bounds(1e-9))
+    for _ in range(2):
+        with pytest.raises(DoubtError, match=r"up to 1 job of its 1 request may be paid.*AGAIN=0001"):
+            send()
+    assert server.starts() == 1
+    send(again="0001")
+    assert server.starts() == 2
 
 
 def test_an_entry_that_cannot_be_read_is_never_taken(server, batch, send):

@@ -237,7 +237,10 @@ def test_a_lost_start_of_a_shard_that_was_dropped_still_counts(run, monkeypatch)
         with pytest.raises(SpendError, match="so far"):
             run.submit(asked)
         assert len(run.till.jobs) == 1
-        run.submit(Asked(bounds=Bounds(3 * one)))
+        with pytest.raises(DoubtError, match="the batch has changed"):  # a command that was refused was no word
+            run.submit()
+        assert len(run.till.jobs) == 1
+        run.submit(Asked(again="0001", bounds=Bounds(3 * one)))
     assert len(run.till.jobs) == 2
     assert committed(Ledger(run.ws).paid(), Tariff(run.provider)) > 1.9 * one
 

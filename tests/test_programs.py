@@ -38,6 +38,10 @@ def shell(tmp_path, server, warm):
 def test_from_any_folder_it_is_the_run_that_make_has(shell, tmp_path, server):
     home = tmp_path / "home"
     home.mkdir()
+    for words in ("submit --run x", "submit", "try", "submit --provider openai"):
+        done = shell(f"transcript-batch --home {home} {words}")
+        assert done.returncode == 2 and "`make batch" in done.stderr, done.stderr
+    assert "--id stands there twice" in shell("transcript-batch submit --id a --id b").stderr
     at = f"transcript-batch --home {home}"
     assert shell(f"{at} batch talks.jsonl --run x --prompt topics --max-tokens 70").returncode == 0
     made = yaml.safe_load((home / "data/runs/x/run.yaml").read_text())["together"]

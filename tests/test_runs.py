@@ -137,6 +137,25 @@ def test_each_provider_has_its_own_and_one_is_current(talks):
     assert "provider together" in talks.ok("status", RUN="talks").stdout
 
 
+def test_a_run_is_not_moved_by_a_goal_that_does_not_make_its_batch(make):  # noqa: F811
+    """Another provider is another price: its batch is to be seen first."""
+    make.env |= {"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": make.server.url, "CONFIRM": "0"}
+    make.ok("batch")
+    there = {"PROVIDER": "openai", "MODEL": "gpt-5-mini"}
+    says = "default is at together, not at openai: `make batch PROVIDER=openai` makes requests for there (free)"
+    for goals in (("submit",), ("try",), ("results",), ("plan",), ("preview",), ("adopt",)):
+        make.refused(*goals, says=says, **there)
+    make.env["PROVIDER"] = "openai"
+    make.refused("submit", says=says)
+    del make.env["PROVIDER"]
+    assert (make.root / "data/runs/default/run.yaml").read_text().startswith("# ")
+    assert "provider: together\n" in (make.root / "data/runs/default/run.yaml").read_text()
+    assert make.server.requests == []
+    make.ok("batch", **there)  # at both now, and what is refused does not move it back
+    make.refused("submit", says="MODEL=other, and the batch was made", PROVIDER="together", MODEL="other")
+    assert "provider: openai\n" in (make.root / "data/runs/default/run.yaml").read_text()
+
+
 def test_local_mk_has_its_say_before_a_run_is_made(talks):
     (talks.root / "local.mk").write_text("MODEL = of-every-run\nLONG = split\nCONTEXT = 9000\n")
     talks.ok("submit", RUN="talks")
@@ -323,7 +342,10 @@ def test_such_a_slip_pays_for_nothing(talks):
     talks.refused("submit", RUN="talks", says="BUDGET= has no value", BUDGET="")
     talks.refused("try", RUN="talks", says="SAMPLE=5 is for `make plan RUN=talks` and", SAMPLE=5)
     assert "SAMPLE=5 is for" in talks.ok("batch", RUN="talks", SAMPLE=5).stderr
-    for flag in ("-i", "--touch", "-kis"):
+    talks.env["BUDGET"] = ""  # BUDGET=$LIMIT make submit, with no such LIMIT
+    talks.refused("submit", RUN="talks", says="BUDGET= has no value")
+    del talks.env["BUDGET"]
+    for flag in ("-i", "--touch", "-kis", "-e"):
         talks.refused("submit", flag, RUN="talks", says="goes past what was refused")
     assert talks.server.requests == []
     talks.env |= {"N": "4", "BASE_URL": "http://127.0.0.1:9"}  # of the environment they may be for others

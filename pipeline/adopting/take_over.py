@@ -9,7 +9,9 @@ from pipeline.adopting.foreign import Foreign, read, started_with
 from pipeline.adopting.new_receipt import nothing, save, shard
 from pipeline.adopting.wanted_requests import Match, Wanted
 from pipeline.batch.request_kind import Kind
+from pipeline.batch.request_line import identity
 from pipeline.errors import InputError, Rejected, Unlisted, clean
+from pipeline.jobs.receipt import Receipt
 from pipeline.jobs.start_context import Starter
 from pipeline.provider import Found
 
@@ -29,9 +31,22 @@ def adopt(starter: Starter, foreign: Foreign) -> int:
     else:
         count = sum(_taken(starter, wanted, job, None) for job in _unknown(starter))
     for receipt in before if count else ():
-        if receipt.unstarted and not receipt.lost:  # cut before, and perhaps of the same requests
-            ledger.save(receipt, state="cancelled")
+        _drop(starter, receipt, [one for one in ledger if one not in before])
     return count
+
+
+def _drop(starter: Starter, receipt: Receipt, taken: list[Receipt]) -> None:
+    """A shard that was cut before, and perhaps of the same requests. One with a start that was lost is only if a
+    job that was taken over holds all that it does: then that is the job."""
+    ledger, found = starter.ledger, False
+    if not receipt.unstarted:
+        return
+    if receipt.lost:
+        there = {identity(line) for one in taken for line in ledger.lines(one)}
+        found = all(identity(line) in there for line in ledger.lines(receipt))
+    if found or not receipt.lost:
+        left = max(receipt.lost - 1, 0)
+        ledger.save(receipt, state="cancelled", lost=left, doubtful=left > 0)
 
 
 def _job(starter: Starter, name: str) -> Found:

@@ -56,7 +56,9 @@ def _taken_over(given: Given) -> dict[str, Any]:
     """
     from pipeline.adopting.take_over import adopt
     from pipeline.base.lock import lock
+    from pipeline.errors import DoubtError
     from pipeline.jobs.ledger import Ledger
+    from pipeline.jobs.lost_start import doubt
     from pipeline.jobs.same_account import same_account
     from pipeline.sending.prepare_shards import finish_earlier
     from pipeline.sending.submit import submit
@@ -65,16 +67,19 @@ def _taken_over(given: Given) -> dict[str, Any]:
 
     ws, plugin, foreign = given.ws, given.plugin, _foreign(given)
     with lock(ws.lock, "adopt"):
-        starter = given.starter(adopt=True)
+        starter = given.starter(adopt=wanted(given))
         if not foreign.output:
             plugin.preflight("")
             same_account(starter.ledger, plugin, given.ACCOUNT)
+        before = starter.ledger.job_ids()
         finish_earlier(starter)
         count = adopt(starter, foreign)
         if count:
             return submit(ws, plugin, Asked(partial=True), new_jobs=False, tariff=given.tariff) | {"taken": count}
+        if lost := [one for one in starter.ledger if one.unstarted and one.lost and not starter.adopt]:
+            one = "ADOPT=1, or its id, is your word for a job of which the list does not say whose it is"
+            raise DoubtError(f"{'; '.join(map(doubt, lost))}; nothing is taken over. {one}")
     # A service that does not give back what its jobs were started with may still know them by their shards.
-    before = starter.ledger.job_ids()
     done = sendall(given.watch(), Asked(adopt=True))
     taken = [one for one in Ledger(ws) if one.ref and one.ref["id"] not in before]
     return done | {"taken": sum(receipt.requests for receipt in taken)}

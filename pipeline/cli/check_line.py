@@ -22,6 +22,9 @@ def check(given: Given) -> None:
     """Raises InputError just before something is paid, whichever way Make came here."""
     from pipeline.cli.differences import check_unchanged
 
+    given.known()
+    if not given.ws.batch.exists():
+        raise InputError("there are no requests yet: `make batch TRANSCRIPTS=…` makes them (free)")
     check_line(given.plugin)
     check_unchanged(given)
 
@@ -39,7 +42,10 @@ def _empty() -> Iterator[str]:
     """What a shell makes of BUDGET=$5, or of the name of a variable that is not set."""
     for name in sorted(from_make.line()):
         if not os.environ.get(name, "").strip():
-            yield f"{name}= has no value (a shell takes $5 for a variable of its own): say one, or leave {name} out"
+            yield (
+                f"{name}= has no value (a shell takes $5 for a variable of its own): say one, or leave {name} out, "
+                f"or `unset {name}`"
+            )
 
 
 def _both() -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,17 @@ from pipeline.cli.options import option
 
 SUMMARY = "data/prompts/summary.md"
 SAID = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
+
+
+class Once(click.Command):
+    """Takes each option once: of two `--id` click would drop the first and say nothing."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        _, _, said = self.make_parser(ctx).parse_args(args=list(args))
+        for param, count in Counter(said).items():
+            if count > 1 and isinstance(param, click.Option):
+                raise click.UsageError(f"{param.opts[0]} stands there twice: say all in one, in quotes")
+        return super().parse_args(ctx, args)
 
 
 def command(name: str, variables: str, hidden: bool = False, also: str = "") -> Callable:
@@ -35,7 +47,7 @@ def command(name: str, variables: str, hidden: bool = False, also: str = "") -> 
                 values["PROMPT"] = SUMMARY
             function(Given(values, typed, from_make.local()))
 
-        done = click.Command(name, callback=call, params=params, help=function.__doc__, hidden=hidden)
+        done = Once(name, callback=call, params=params, help=function.__doc__, hidden=hidden)
         main.add_command(done)
         return done
 

@@ -161,14 +161,14 @@ class Given:
         words |= {"bounds": bounds, "ids": ids(self.values.get("ID", ""))}
         return Asked(self.RETRY, self.REPLACE, each=self.EACH, sample=self.SAMPLE or 0, **words)
 
-    def known(self) -> None:
-        """Raises InputError for a run that is not there."""
+    def known(self, begins: bool = False) -> None:
+        """Raises InputError for a run that is not there, unless it `begins`, or is at another provider."""
         from pipeline.jobs.runs import known
         from pipeline.plugins import find
 
         if not self.ws.root.exists():
             find.provider(self.PROVIDER)  # a mistyped one is said as that
-        known(self.ws)
+        known(self.ws, begins)
 
     def watch(self, **how: Any) -> Watch:
         """A view of the jobs; `how` says more of it."""

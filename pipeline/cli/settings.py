@@ -20,15 +20,13 @@ def settings(given: Given) -> None:
     from pipeline.cli import asking, differences, inputs, keep
     from pipeline.jobs.older_workspaces import remember
 
-    named = "RUN" in given.typed and "TRANSCRIPTS" not in given.typed  # local.mk begins no run that is mistyped
-    if goals() - {"transcripts", "batch"} and (named or not given.TRANSCRIPTS) and "batch" not in goals():
-        given.known()
+    if goals() - {"transcripts", "batch"} and "batch" not in goals():
+        named = "RUN" in given.typed and "TRANSCRIPTS" not in given.typed  # local.mk begins no run that is mistyped
+        given.known(begins=bool(given.TRANSCRIPTS) and not named)
     check_types()
     plugin = given.plugin
     check_line(plugin)
     remember(given.ws, lambda: plugin)
-    if goals() & MAKES:
-        keep.keep_current(given)
     if given.as_made:
         differences.check_unchanged(given)
     if "batch" in goals() and given.ws.settings.exists() and differences.differ(given):
@@ -40,4 +38,5 @@ def settings(given: Given) -> None:
         say("the transcripts are gone: the batch is sent as it was made")
     settings(given.ws, reading, None if gone else asking.stamp(given), found)
     if goals() & MAKES:
+        keep.keep_current(given)
         keep.keep_typed(given)

@@ -17,6 +17,7 @@ from pipeline.cli.main import tell
 from pipeline.cli.notify import notifying
 from pipeline.cli.options import ASKING, CORRECTING, PLANNING, READING
 from pipeline.cli.print_facts import print_facts
+from pipeline.errors import InputError
 
 OWN = "SETTLE ADOPT REQUESTS AGAIN ACCOUNT PARTIAL CONFIRM YES WAIT POLL NOTIFY JSON no_new_jobs"
 
@@ -35,6 +36,8 @@ def submit(given: Given) -> None:
     check(given)
     if adopt.wanted(given):
         return adopt.done(given)
+    if given.REQUESTS:
+        raise InputError("REQUESTS is for ADOPT=…, to take over a job that was started with it; nothing is sent")
     ask = _ask if sys.stdin.isatty() and sys.stderr.isatty() else None
     with notifying(given, "submit"):
         done = sendall(given.watch(), given.asked, wait=given.WAIT, ask=ask)

@@ -16,13 +16,15 @@ from pipeline.provider import Provider
 class Sent:
     """Requests that were started, each with the number of its shard: by identity, and by custom_id as sent.
 
-    `tried` are those that RETRY sends again. `newest` are the last shards of the transcripts of
-    which something that is asked now was sent. `ended` are shards of which nothing more will come, below `until`.
+    `tried` are those that RETRY sends again, and `failed` the custom_ids of those without any answer. `newest` are
+    the last shards of the transcripts of which something that is asked now was sent. `ended` are shards of which
+    nothing more will come, below `until`.
     """
 
     lines: dict[bytes, int] = field(default_factory=dict)
     names: dict[str, int] = field(default_factory=dict)
     tried: set[bytes] = field(default_factory=set)
+    failed: set[str] = field(default_factory=set)
     newest: dict[str, int] = field(default_factory=dict)
     ended: set[int] = field(default_factory=set)
     prompts: list[str] = field(default_factory=list)  # of each shard
@@ -76,4 +78,6 @@ def sent(ledger: Ledger, provider: Provider, retry: bool, until: int | None = No
             found.tried.add(identity(line))
             if name in invalid:
                 found.names[name] = number
+            else:
+                found.failed.add(name)
     return found

@@ -31,7 +31,7 @@ def doubt(receipt: Receipt) -> str:
 def way_on(receipts: Iterable[Receipt]) -> str:
     """What to type then, for all of them at once."""
     names = shlex.quote(" ".join(receipt.shard for receipt in receipts))
-    return f"`make submit` takes a job once it is listed; AGAIN={names} is your word to pay for one more"
+    return f"`make submit` takes its job once the list tells it; AGAIN={names} is your word to pay for one more"
 
 
 def recover(starter: Starter, receipt: Receipt) -> Receipt:

@@ -55,23 +55,30 @@ def _row(ws: Workspace, tariff: Callable[[str], Tariff]) -> tuple[str, ...]:
     )
 
 
-def known(ws: Workspace) -> None:
-    """Raises InputError for a run that is not there, or is at another provider."""
+def known(ws: Workspace, begins: bool = False) -> None:
+    """Raises InputError for a run that is at another provider, or is not there and does not begin."""
     if ws.root.exists():
         return
-    others = sorted({other.provider for other in runs() if other.run == ws.run})
+    others = sorted({other.provider for other in runs() if other.run == ws.run and _has_something(other)})
     if others:
         out = ", or leave PROVIDER out" if current(ws) != ws.provider else ""
         raise InputError(
             f"{ws.run} is at {' and '.join(others)}, not at {ws.provider}: `make batch PROVIDER={ws.provider}` "
             f"makes requests for there (free); the answers are at PROVIDER={others[0]}{out}"
         )
+    if begins:
+        return
     names = list(dict.fromkeys(other.run for other in runs()))[-NAMED:]
     near = get_close_matches(ws.run, names, 1)
     there = f"{near[0]}?" if near else f"runs: {', '.join(names)}" if names else "there is none yet."
     more = "" if near or not names else " (`make runs` lists all)."
     name = "" if ws.run == "default" else f" RUN={ws.run}"
     raise InputError(f"no run `{ws.run}`; {there}{more} `make batch{name} TRANSCRIPTS=…` makes it")
+
+
+def _has_something(ws: Workspace) -> bool:
+    """A folder alone may be of a goal that was refused."""
+    return any(path.exists() for path in (ws.batch, ws.asked, ws.jobs))
 
 
 def _changed(path: Path) -> float:

@@ -101,7 +101,11 @@ def names(jobs: list[Found]) -> str:
 
 def unsure(jobs: list[Found]) -> str:
     """Jobs that may be of a shard, for the end of a sentence that says its doubt."""
-    return f", as {names(jobs)}, of which the list does not say whose it is"
+    word = "1" if len(jobs) == 1 else jobs[0].ref["id"]
+    return (
+        f", as {names(jobs)}, of which the list does not say whose it is; `make adopt ADOPT={word}` is your word "
+        "that it is this one"
+    )
 
 
 def _cancel(starter: Starter, receipt: Receipt, job: Found) -> None:

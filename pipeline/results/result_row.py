@@ -23,7 +23,7 @@ UNANSWERED = {
     "failed": ("error", "the job failed"),
     "expired": ("expired", "the job expired before this request was answered"),
     "cancelled": ("cancelled", "the job was cancelled before this request was answered"),
-    "unsent": ("unsent", "not sent yet: `make submit` sends it"),
+    "unsent": ("unsent", "not sent as the batch has it: `make plan` says what `make submit` sends"),
 }
 
 

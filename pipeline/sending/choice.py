@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
 
 from pipeline.base.faults import Faults
 from pipeline.batch.custom_id import transcript, whole
@@ -17,6 +18,8 @@ from pipeline.sending.pending import Finder
 from pipeline.sending.same_question import Key
 from pipeline.sending.submit_options import Asked
 
+NEAR = 10_000  # ids that a mistyped one is held against
+
 
 class Choice:
     """Of each request the finders for which it is pending; `begun` are stems of transcripts of which something was
@@ -29,29 +32,38 @@ class Choice:
         self._failed = finders[-1].failed(ledger, of) if asked.retry or asked.sample else set()
         self._planned = _planned(ledger) if asked.retry else set()
         self._missing, self.begun = set(asked.ids), set[str]()
+        self._ids = dict[str, str]()  # of the first transcripts, for one that is mistyped
 
     def pending(self, one: Sendable, kind: Kind) -> tuple[list[Finder], bool] | None:
         """With whether it was sent and has no answer. None for one that ID does not name."""
         there = [finder for finder in self._finders if not finder.has(one)]
         if self._asked.ids:
+            if len(self._ids) < NEAR:
+                name = row_of(one.row).get("id", "")
+                self._ids[name.casefold()] = name
             names = _names(one) & self._asked.ids
             self._missing -= names
             if not names:
                 for finder in there:
-                    finder.found.unsent += 1
+                    finder.found.unsent += not finder.replaces(one, self._provider)
                 return None
             if self._asked.replace:
                 asks = self._of(one.line, kind.model)
                 there = [finder for finder in self._finders if finder in there or finder.ended(one, asks)]
         tried = bool(there and self._failed) and not self._failed.isdisjoint(_ways(one, self._of))
+        tried = tried or any(finder.mended(one, self._provider) for finder in there)
         if self._asked.sample and (tried or not there):
             self.begun.add(transcript(one.request["custom_id"]))
         return self._retried(one, there, tried), tried
 
-    def check(self, faults: Faults) -> None:
-        """An id that was not there is a fault."""
+    def check(self) -> None:
+        """Raises InputError with all ids that are not there."""
+        faults = Faults()
         for name in sorted(self._missing):
-            faults.add(f"ID={clean(name, 60)}", "no transcript and no request of the batch has this id")
+            near = [self._ids[one] for one in get_close_matches(name.casefold(), self._ids, 1)]
+            words = "no transcript and no request of the batch has this id"
+            faults.add(f"ID={clean(name, 60)}", words + (f"; {clean(near[0], 60)}?" if near else ""))
+        faults.check("nothing is sent; ID= names those that are meant")
 
     def _retried(self, one: Sendable, there: list[Finder], tried: bool) -> list[Finder]:
         """With RETRY what was never sent is left, unless it takes the place of what was: that is to be refused."""

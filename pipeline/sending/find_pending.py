@@ -49,8 +49,8 @@ def survey(
             groups[transcript(one.request["custom_id"])].append((len(before.line), asked_before, asks))
         for finder in pending:
             finder.add(one, number, asks, provider)
-    choice.check(faults)
     faults.check("nothing is sent; mend the transcripts and run `make batch` again")
+    choice.check()
     for finder in finders:
         if not asked.each:
             finder.paid(ledger, provider, of)

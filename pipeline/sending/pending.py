@@ -98,6 +98,11 @@ class Finder:
             models |= {line: receipt.model for line in ledger.lines(receipt) if identity(line) in tried}
         return {of(line, model) for line, model in models.items()}
 
+    def mended(self, one: Sendable, provider: Provider) -> bool:
+        """Whether one that was not sent is another form of one that was, and has no answer."""
+        name = provider.custom_id(one.original or one.line)
+        return name in self._before.failed and name not in self._before.names
+
     def replaces(self, one: Sendable, provider: Provider) -> bool:
         """Whether one that was not sent takes the place of one that was."""
         before = one.original or one.line

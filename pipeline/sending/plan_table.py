@@ -23,7 +23,8 @@ def _rows(plan: Plan) -> Iterator[tuple[str, str]]:
     pending = sum(part.requests for part in plan.parts)
     yield "pending", f"{pending:,} of {many(found.total, 'request')}"
     if found.unsent:
-        yield "sample", f"{found.unsent:,} more are pending outside of SAMPLE={plan.asked.sample}"
+        outside = f"outside of SAMPLE={plan.asked.sample}" if plan.asked.sample else "and stay so"
+        yield ("sample" if plan.asked.sample else "left"), f"{found.unsent:,} more are pending {outside}"
     if found.shared:
         yield "shared", _shared(plan)
     for part in plan.parts:

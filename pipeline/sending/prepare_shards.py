@@ -14,7 +14,7 @@ from pipeline.sending.find_pending import survey
 from pipeline.sending.pending import Pending
 from pipeline.sending.same_question import key
 from pipeline.sending.submit_options import Asked
-from pipeline.sending.unstarted_shards import approved, doubted, drop, unstarted
+from pipeline.sending.unstarted_shards import approved, unstarted, unwanted
 
 
 def finish_earlier(starter: Starter) -> None:
@@ -34,8 +34,8 @@ def finish_earlier(starter: Starter) -> None:
         described(ledger, provider, receipt)
 
 
-def prepared(starter: Starter, asked: Asked) -> tuple[Pending, list[Receipt], list[Receipt]]:
-    """What is pending, the earlier shards that go on, and the new ones.
+def prepared(starter: Starter, asked: Asked) -> tuple[Pending, list[Receipt], list[Receipt], list[Receipt]]:
+    """What is pending, the earlier shards that go on, the new ones, and the earlier ones that these replace.
 
     Raises SpendError if something of it was paid under another body.
     """
@@ -48,6 +48,5 @@ def prepared(starter: Starter, asked: Asked) -> tuple[Pending, list[Receipt], li
         check_unchanged(found)
     if found.places:
         provider.preflight(found.model)
-    drop(ledger, kept, starter.again)
-    planned = cut(ledger, provider, found, there, asked.bounds)
-    return found, kept, [doubted(ledger, receipt, of, starter.again) for receipt in planned]
+    others = unwanted(ledger, kept, starter.again)
+    return found, kept, cut(ledger, provider, found, there, asked.bounds), others

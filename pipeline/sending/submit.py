@@ -26,9 +26,10 @@ from pipeline.sending.confirm import Ask
 from pipeline.sending.find_pending import survey
 from pipeline.sending.pending import Pending
 from pipeline.sending.prepare_shards import finish_earlier, prepared
+from pipeline.sending.same_question import key
 from pipeline.sending.start_shards import start_shards
 from pipeline.sending.submit_options import NOTHING, Asked
-from pipeline.sending.unstarted_shards import in_doubt
+from pipeline.sending.unstarted_shards import in_doubt, replaced
 
 
 def submit(
@@ -58,7 +59,7 @@ def submit(
     same_account(ledger, provider, asked.account, pays=True)
     starter = Starter(ledger, provider, clock, say, settle, asked.adopt, asked.replace, again, asked.repeat)
     finish_earlier(starter)
-    found, kept, planned = prepared(starter, asked)
+    found, kept, planned, others = prepared(starter, asked)
     if (kept or planned) and any(receipt.ref for receipt in ledger):
         # What has ended makes room, and has its real price.
         Watch(ws, provider, clock, say, settle=settle, tariff=tariff).look(ledger)
@@ -66,9 +67,10 @@ def submit(
         say(f"with {asked.correction.words}: {changed} without an answer; all others stay as they were sent")
     approve(starter, kept, planned, tariff, asked, found.sampled, ask)
     ledger.corrections.save()
+    waiting = replaced(ledger, others, kept + planned, key(provider, asked.each), again)
     if kept or planned:  # results are not of this submit before its end
         ws.submitted.unlink(missing_ok=True)
-    sent = start_shards(starter, kept + planned, tariff, asked.bounds)
+    sent = start_shards(starter, waiting, tariff, asked.bounds)
     return _summary(ledger, found, sent, sum(receipt.requests for receipt in ledger if receipt.unstarted))
 
 

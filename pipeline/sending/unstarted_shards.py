@@ -38,18 +38,24 @@ def held(ledger: Ledger, receipts: Iterable[Receipt], of: Key) -> set[bytes]:
     return {of(line, receipt.model) for receipt in receipts for line in ledger.lines(receipt)}
 
 
-def drop(ledger: Ledger, kept: list[Receipt], again: Container[str]) -> None:
+def unwanted(ledger: Ledger, kept: list[Receipt], again: Container[str]) -> list[Receipt]:
     """Unstarted shards that hold something no longer wanted. Raises DoubtError if one of them may be paid."""
-    unwanted = [receipt for receipt in ledger if receipt.unstarted and receipt not in kept]
-    if lost := [receipt for receipt in unwanted if receipt.lost and receipt.shard not in again]:
+    others = [receipt for receipt in ledger if receipt.unstarted and receipt not in kept]
+    if lost := [receipt for receipt in others if receipt.lost and receipt.shard not in again]:
         words = "; ".join(map(doubt, lost))
-        every = [receipt for receipt in unwanted if receipt.lost]
+        every = [receipt for receipt in others if receipt.lost]
         raise DoubtError(f"{words}, and the batch has changed. {way_on(every)}")
-    for receipt in unwanted:
+    return others
+
+
+def replaced(ledger: Ledger, others: list[Receipt], new: list[Receipt], of: Key, again: set[str]) -> list[Receipt]:
+    """The `new` shards, in place of the `others`, which are dropped."""
+    for receipt in others:
         ledger.save(receipt, state="cancelled")
+    return [_doubted(ledger, receipt, of, again) for receipt in new]
 
 
-def doubted(ledger: Ledger, receipt: Receipt, of: Key, again: set[str]) -> Receipt:
+def _doubted(ledger: Ledger, receipt: Receipt, of: Key, again: set[str]) -> Receipt:
     """A new shard with the lost starts of those that were dropped and held some of the same: they may be paid.
 
     A person's word to start those `again` is for the new one too.
