@@ -78,6 +78,33 @@ def test_a_job_by_hand_is_taken_and_only_the_rest_is_new(how, mine, by_hand, mak
     assert f"job {job} is this run's already" in make("adopt", ADOPT=job)[1]
 
 
+@pytest.mark.parametrize("others", [0, 15, 60])
+def test_a_job_of_a_script_stops_what_would_pay_again(others, mine, by_hand, make, server):  # noqa: F811
+    """Its lines are in other words, and beside those of other episodes."""
+    more = [{"custom_id": f"x{n}", "body": {**mine[0]["body"], "messages": []}} for n in range(others)]
+    job = by_hand([*more, *mine[1:]] if others < 20 else [*mine[1:], *more])
+    code, said = make("submit")
+    assert code == 5 and f"has a job for some of these very requests, which this run does not know: {job} (" in said
+    assert "`make submit ADOPT=1` takes its answers without paying" in said and not list(WS.shards.iterdir())
+    said = ok(make("submit", ADOPT=1))
+    assert f"took over {job}: {len(mine) - 1} requests" in said
+    ok(make("submit"))
+    assert server.invoice[1:] == [names(mine[:1])]
+
+
+def test_in_a_job_of_many_others_the_last_ones_are_found_too(mine, by_hand, make, server):  # noqa: F811
+    more = [{"custom_id": f"x{n}", "body": {**mine[0]["body"], "messages": []}} for n in range(60)]
+    assert f"took over {by_hand([*more, *mine])}" in ok(make("adopt"))
+
+
+@pytest.mark.parametrize("verb", ["list", "content"])
+def test_jobs_that_cannot_be_looked_into_stop_nothing(verb, mine, by_hand, make, server):  # noqa: F811
+    by_hand([{**row, "custom_id": f"x{row['custom_id']}"} for row in mine])
+    server.fault(verb, "500")
+    ok(make("submit"))
+    assert server.starts() == 2
+
+
 def test_what_asks_something_else_is_named_and_not_taken(mine, by_hand, make, server):  # noqa: F811
     changed = [{**mine[0], "body": {**mine[0]["body"], "max_tokens": 5}}, *mine[1:]]
     said = ok(make("adopt", ADOPT=by_hand(changed)))

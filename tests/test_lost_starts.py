@@ -387,7 +387,7 @@ def test_a_run_that_is_done_asks_for_its_account_only_to_pay(server, batch, send
 def test_the_account_is_written_before_the_start(server, batch, send):
     batch("a")
     server.fault("create", "executed:500")
-    server.faults["list"] = ["", *["500"] * 60]
+    server.faults["list"] = ["", "", *["500"] * 60]
     with pytest.raises(Exception, match="not certain"):
         send()
     (receipt,) = Ledger(WS)
@@ -433,7 +433,7 @@ def test_the_proof_is_of_the_last_good_start(status, server, batch, send):
     batch("a")
     send()
     batch("a", "b")
-    server.faults["list"] = ["", *[status] * 5]  # it cannot be read after that start
+    server.faults["list"] = ["", "", *[status] * 5]  # it cannot be read after that start
     with suppress(PipelineError):
         send()
     server.faults["list"].clear()

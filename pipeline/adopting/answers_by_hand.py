@@ -8,11 +8,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from pipeline.adopting.foreign import Foreign, read, split
+from pipeline.adopting.foreign import Foreign, read
 from pipeline.adopting.new_receipt import nothing, save, shard
 from pipeline.adopting.wanted_requests import Match, Wanted
 from pipeline.base.atomic_files import atomic, durable, sha256
 from pipeline.errors import InputError, UnfinishedError
+from pipeline.jobs.other_jobs import split
 from pipeline.jobs.receipt import Receipt
 from pipeline.jobs.start_context import Starter
 from pipeline.provider import Found

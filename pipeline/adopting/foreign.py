@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pipeline.base.atomic_files import BUFFER
-from pipeline.base.lines import MAX_LINE, lines
-from pipeline.errors import Busy, InputError
-from pipeline.provider import Provider
+from pipeline.base.lines import lines
+from pipeline.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -38,28 +36,3 @@ def read(paths: Iterable[Path]) -> Iterator[bytes]:
     for path in paths:
         with path.open("rb", buffering=BUFFER) as stream:
             yield from (line for _, line in lines(stream))
-
-
-def started_with(provider: Provider, ref: dict[str, Any]) -> Iterator[bytes] | None:
-    """The lines that a job was started with; None where the service does not give them back."""
-    chunks = (file.chunks for file in provider.lines(ref))
-    first = next((one for one in chunks if one is not None), None)
-    return None if first is None else _lines(first, chunks)
-
-
-def _lines(first: Iterable[bytes], others: Iterator[Iterable[bytes] | None]) -> Iterator[bytes]:
-    yield from split(first)
-    for chunks in others:
-        yield from split(chunks or ())
-
-
-def split(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The lines of a file that comes in pieces."""
-    rest = b""
-    for chunk in chunks:
-        *whole, rest = (rest + chunk).split(b"\n")
-        if len(rest) > MAX_LINE:
-            raise Busy("what a job was started with is no file of lines")
-        yield from (line for line in whole if line.strip())
-    if rest.strip():
-        yield rest

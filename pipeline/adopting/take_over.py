@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 
 from pipeline.adopting.answers_by_hand import by_ids, fetched
-from pipeline.adopting.foreign import Foreign, read, started_with
+from pipeline.adopting.foreign import Foreign, read
 from pipeline.adopting.new_receipt import nothing, save, shard
 from pipeline.adopting.wanted_requests import Match, Wanted
 from pipeline.batch.request_kind import Kind
 from pipeline.batch.request_line import identity
-from pipeline.errors import InputError, Rejected, Unlisted, clean
+from pipeline.errors import InputError, Rejected, clean
+from pipeline.jobs.other_jobs import started_with, unknown
 from pipeline.jobs.receipt import Receipt
 from pipeline.jobs.start_context import Starter
 from pipeline.provider import Found
 
-LIVING = ("completed", "running")
 ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:/=+-]{0,1023}")
 
 
@@ -29,7 +29,7 @@ def adopt(starter: Starter, foreign: Foreign) -> int:
     elif foreign.ids:
         count = sum(_taken(starter, wanted, _job(starter, name), foreign) for name in foreign.ids)
     else:
-        count = sum(_taken(starter, wanted, job, None) for job in _unknown(starter))
+        count = sum(_taken(starter, wanted, job, None) for job in starter.clock.patiently(lambda: unknown(starter)))
     for receipt in before if count else ():
         _drop(starter, receipt, [one for one in ledger if one not in before])
     return count
@@ -55,18 +55,6 @@ def _job(starter: Starter, name: str) -> Found:
     if name in starter.ledger.job_ids():
         raise InputError(f"job {name} is this run's already; `make results` fetches it")
     return Found({"id": name}, starter.clock.patiently(lambda: starter.provider.poll({"id": name})).state)
-
-
-def _unknown(starter: Starter) -> list[Found]:
-    """The jobs of the account that no run here knows and that did not fail, the newest first."""
-    known = starter.ledger.job_ids()
-    try:
-        jobs = starter.clock.patiently(lambda: list(starter.provider.jobs()))
-    except Unlisted:
-        return []
-    there = [job for job in jobs if job.ref["id"] not in known and job.state != "failed"]
-    newest = sorted(there, key=lambda job: (job.created, job.ref["id"]), reverse=True)
-    return sorted(newest, key=lambda job: LIVING.index(job.state) if job.state in LIVING else 2)
 
 
 def _taken(starter: Starter, wanted: Wanted, job: Found, foreign: Foreign | None) -> int:
@@ -101,4 +89,4 @@ def _held(starter: Starter, wanted: Wanted, job: Found, foreign: Foreign | None)
         if foreign:
             raise
         return None
-    return None if there is None else wanted.of_lines(there, all_of_it=foreign is not None)
+    return None if there is None else wanted.of_lines(there)

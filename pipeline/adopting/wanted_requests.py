@@ -5,20 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-import orjson
-
 from pipeline.base.faults import Faults
 from pipeline.batch.request_kind import Kind
-from pipeline.batch.request_line import identity
 from pipeline.batch.saved_prompts import load
 from pipeline.jobs.already_sent import sent
 from pipeline.jobs.ledger import Ledger
+from pipeline.jobs.other_jobs import content
 from pipeline.jobs.sent_rows import SentRows
 from pipeline.provider import Provider
 from pipeline.sending.checked_requests import sendable
-
-ROUTE = ("method", "url")  # what some services want beside the body, and others do without
-SOME = 20  # lines of a job that are looked at before it is taken for another's
 
 
 @dataclass
@@ -42,13 +37,12 @@ class Wanted:
             name = one.request["custom_id"]
             if not before.has(one.line, name):
                 self.kinds[one.place] = Kind(one.request["body"]["model"], prompts.of(name).name)
-                self._by_content.setdefault(self._content(one.line), one.place)
+                self._by_content.setdefault(content(provider, one.line), one.place)
                 self._by_name |= {name: one.place, provider.custom_id(one.line): one.place}
         faults.check("mend the transcripts and run `make batch` again")
 
-    def of_lines(self, lines: Iterable[bytes], all_of_it: bool = True) -> Match:
-        """What the lines that a job was started with hold; of a job that seems to be another's only the first few
-        are read, unless `all_of_it`."""
+    def of_lines(self, lines: Iterable[bytes]) -> Match:
+        """What the lines that a job was started with hold."""
         match, seen = Match(), {}
         for line in lines:
             match.lines += 1
@@ -60,8 +54,6 @@ class Wanted:
                 match.names.setdefault(place, name)
             elif name in self._by_name:
                 match.other.append(name)
-            if match.lines >= SOME and not (all_of_it or match.names or match.other):
-                break
         return match
 
     def of_names(self, names: Iterable[str]) -> Match:
@@ -81,12 +73,7 @@ class Wanted:
 
     def _place(self, line: bytes) -> tuple[str, int | None]:
         try:
-            name, place = self._provider.custom_id(line), self._by_content.get(self._content(line))
+            name, place = self._provider.custom_id(line), self._by_content.get(content(self._provider, line))
             return name, place if isinstance(name, str) and place in self.kinds else None
         except (ValueError, KeyError, TypeError, AttributeError):  # no request of this service
             return "", None
-
-    def _content(self, line: bytes) -> bytes:
-        whole = orjson.loads(line)
-        rest = {key: value for key, value in whole.items() if key not in (self._provider.id_field, *ROUTE)}
-        return identity(orjson.dumps(rest, option=orjson.OPT_SORT_KEYS))

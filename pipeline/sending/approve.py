@@ -8,6 +8,7 @@ from pipeline.errors import SpendError
 from pipeline.jobs.receipt import Receipt
 from pipeline.jobs.start_context import Starter
 from pipeline.money.tariff import Tariff
+from pipeline.sending.asked_elsewhere import check_elsewhere
 from pipeline.sending.budget import afford
 from pipeline.sending.confirm import Ask, confirm
 from pipeline.sending.cost_of_later_rounds import ahead
@@ -35,6 +36,8 @@ def approve(
     try:
         if planned:
             afford(ledger, able, tariff, asked.bounds, later.cost_most)
+        if not asked.retry:
+            check_elsewhere(starter, planned)
         confirm(starter, able, tariff, asked, later, ask)
     except SpendError:
         for receipt in planned:
