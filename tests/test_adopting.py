@@ -346,6 +346,21 @@ def test_a_job_that_may_be_a_strangers_is_taken_on_a_word_alone(mine, by_hand, m
     assert f"took over job {job}" in said and f"{len(mine)} requests taken over, nothing is sent" in said
 
 
+def test_a_job_of_a_lost_start_is_taken_by_its_id_where_the_list_cannot_tell(mine, make, server):  # noqa: F811
+    server.fault("create", "executed:500")
+    server.job_hook = lambda job: {**job, "input_file_id": ""}
+    assert "as batch-0001 (" in make("submit")[1]
+    said = ok(make("adopt", ADOPT="batch-0001"))
+    assert f"{len(mine)} requests taken over, nothing is sent" in said and server.starts() == 1
+
+
+def test_what_finds_nothing_plans_nothing(mine, make, server):  # noqa: F811
+    for how in ({}, {"ADOPT": 1}):
+        code, said = make("adopt", **how)
+        assert code == 5 and "no other job of exactly these requests" in said and "at most" not in said
+    assert not any(receipt.unstarted for receipt in Ledger(WS))
+
+
 def test_a_job_that_is_taken_by_its_id_ends_the_doubt(mine, make, server):  # noqa: F811
     server.fault("create", "executed:500")
     server.list = lambda body: Answer(200, [])
@@ -363,9 +378,11 @@ def test_what_was_sent_with_another_body_is_not_called_unsent(mine, make, server
     ok(make("batch", TEMPERATURE=0.7))
     first, *others = names(mine)
     ok(make("submit", ID=first, REPLACE=1))
-    code, said = make("results")
-    assert code == 3 and f"{len(others)} with another text, prompt, model or parameter" in said
-    assert "sends" not in said
+    said = ok(make("results"))
+    assert (
+        f"1 ok, {len(others)} unsent" in said and "`make plan` says what of the batch was sent with another" in said
+    )
+    assert "`make submit` sends" not in said + ok(make("status"))
     assert f"{len(others)} of {len(mine)} requests were already submitted" in make("submit")[1]
     assert server.starts() == 2
 

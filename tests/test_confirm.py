@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from pipeline.errors import SpendError
+from pipeline.jobs.ledger import Ledger
 from pipeline.money.tariff import Tariff
 from pipeline.sending.submit import submit
 from pipeline.sending.submit_options import Asked, Bounds
 from tests.fakes import Fake, FakeTime, Service
+from tests.stages import Watch
 
 
 @pytest.fixture
@@ -51,6 +53,24 @@ def test_on_a_terminal_a_person_is_asked_once(agrees, send, make_batch):
         with pytest.raises(SpendError, match="nothing is sent"):
             send(Asked(confirm=5.0), ask=ask)
     assert len(questions) == 1 and len(send.service.jobs) == agrees
+
+
+@pytest.mark.parametrize("end", [KeyboardInterrupt, EOFError, SystemExit])
+def test_what_nobody_agreed_to_is_not_sent_by_the_next_command(end, send, make_batch, ws):
+    """Ctrl-C, Ctrl-D, a kill while the question stands there: what REPLACE had cut is no plan."""
+    make_batch("a")
+    send(Asked())
+    Watch(ws, Fake(send.service), FakeTime().clock, print).results(True)
+
+    def gone(question):
+        assert not any(receipt.unstarted for receipt in Ledger(ws))  # so it is if the process is killed here
+        raise end
+
+    with pytest.raises(end):
+        send(Asked(confirm=0.0, replace=True, ids=frozenset("a")), ask=gone)
+    assert not any(receipt.unstarted for receipt in Ledger(ws))
+    send(Asked())
+    assert len(send.service.jobs) == 1
 
 
 def test_an_unknown_price_is_asked_about_on_a_terminal_and_said_elsewhere(send, make_batch):

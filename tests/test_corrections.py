@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.errors import DamagedError, InputError, PipelineError, SpendError
 from pipeline.jobs.ledger import Ledger
+from pipeline.provider import Limits
 from pipeline.sending.correct import Correction
 from pipeline.sending.plan import plan
 from pipeline.sending.submit_options import Asked, Bounds
@@ -48,6 +49,20 @@ def bodies(run, job=-1):
 
 def again(how, **more):
     return Asked(retry=True, correction=how, **more)
+
+
+def test_what_waits_for_room_is_not_of_it(failed):
+    """It was never sent: it is for `submit` alone, and as the batch has it."""
+    run = failed
+    run.batch({"a": "oats", "b": "rye", "c": "wheat", "d": "spelt", "e": "millet"})
+    run.till.limits = Limits(max_requests=1, poll=(0.0, 0.0))
+    assert run.submit(Asked(bounds=Bounds(queue_jobs=1)))["waiting"] == 1
+    run.submit(again(OTHER))
+    assert bodies(run) == {"b": ("Llama-3.3-70B", 50)}
+    run.submit(Asked())
+    assert bodies(run) == {"e": ("Llama-3.1-8B", 50)}
+    with pytest.raises(InputError, match="AGAIN is for all that a shard holds, as it is: leave MODEL"):
+        run.submit(again(OTHER, again="0001"))
 
 
 @pytest.mark.parametrize("how", [LONGER, OTHER])

@@ -16,7 +16,7 @@ import pytest
 
 from pipeline.base import atomic_files
 from pipeline.base.workspace import Workspace
-from pipeline.errors import Busy, DoubtError, IncompleteError, InputError, PipelineError, SpendError
+from pipeline.errors import Busy, DoubtError, IncompleteError, InputError, PipelineError, Rejected, SpendError
 from pipeline.jobs.cancel import cancel
 from pipeline.jobs.ledger import Ledger
 from pipeline.jobs.start_context import Starter
@@ -167,6 +167,27 @@ def test_an_entry_that_cannot_be_read_is_never_taken(server, batch, send):
     with pytest.raises(DoubtError):
         send(adopt=True)
     assert server.starts() == 1
+
+
+@pytest.mark.parametrize("refused", ["upload", "create"])
+def test_a_word_is_used_up_by_a_start_and_by_nothing_else(refused, server, batch, send, make_batch):
+    server.list = lambda body: Answer(200, [])
+    server.fault("create", "executed:500")
+    batch("a", "b")
+    with pytest.raises(DoubtError):
+        send()
+    make_batch("a", "b", workspace=WS, system="Be brief.")
+    server.fault(refused, "400")
+    with pytest.raises(Rejected):
+        send(again="0001")
+    with pytest.raises(DoubtError, match=r"up to 1 job of its 2 requests may be paid"):
+        send()
+    for part in ({"sample": 1}, {"ids": frozenset("a")}):  # the other request may be paid too
+        with pytest.raises(InputError, match="AGAIN is for all that a shard holds"):
+            send(again="0001", **part)
+    assert len(server.invoice) == 1
+    send(again="0001")
+    assert len(server.invoice) == 2 and "nothing" not in str(send())
 
 
 def test_a_list_that_is_late_proves_nothing(server, batch, send):

@@ -246,7 +246,7 @@ def test_a_job_of_another_checkout_is_named_and_adopted(make):
     )
     assert make.server.invoice == [["a", "b", "c"]]
     make.talks("a", "b", "c", "d")
-    make.refused("submit", says="`make submit` without ADOPT=1 pays for them", ADOPT=1)
+    make.refused("submit", says="nothing is sent. `make submit` pays for them", ADOPT=1)
     assert make.server.invoice == [["a", "b", "c"]]
 
 

@@ -237,7 +237,9 @@ def test_a_lost_start_of_a_shard_that_was_dropped_still_counts(run, monkeypatch)
         with pytest.raises(SpendError, match="so far"):
             run.submit(asked)
         assert len(run.till.jobs) == 1
-        with pytest.raises(DoubtError, match="the batch has changed"):  # a command that was refused was no word
+        with pytest.raises(
+            DoubtError, match="what is asked now is not the same"
+        ):  # a command that was refused was no word
             run.submit()
         assert len(run.till.jobs) == 1
         run.submit(Asked(again="0001", bounds=Bounds(3 * one)))
@@ -263,6 +265,14 @@ def test_jobs_beyond_the_quota_stay_planned_and_are_sent_as_others_end(run):
     assert run.submit(asked)["sent_now"] == 0
     assert [row["outcome"] for row in run.results()] == ["ok"] * 5
     assert set(run.till.sent().values()) == {1}
+
+
+def test_a_goal_that_starts_nothing_waits_for_no_room(run):
+    run.till.limits = Limits(max_requests=1, poll=(0.0, 0.0))
+    run.batch({name: f"oats {name}" for name in "ab"})
+    run.submit(Asked(bounds=Bounds(queue_jobs=1)))
+    watch = Watch(run.ws, run.provider, FakeTime(most=300).clock, print, tariff=Tariff(run.provider))
+    assert sendall(watch, Asked(partial=True), wait=True, new_jobs=False)["waiting"] == 1
 
 
 def test_tokens_that_wait_at_the_service_stay_under_the_quota(run):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pipeline.base.humanize import many
@@ -73,7 +74,11 @@ def _taken_over(given: Given) -> dict[str, Any]:
             same_account(starter.ledger, plugin, given.ACCOUNT)
         before = starter.ledger.job_ids()
         finish_earlier(starter)
-        count = adopt(starter, foreign)
+        found = starter.ledger.job_ids() - before  # of starts whose answer was lost
+        rest = tuple(name for name in foreign.ids if name not in found)
+        count = sum(one.requests for one in starter.ledger if one.ref and one.ref["id"] in found)
+        if rest or not (foreign.ids and found):
+            count += adopt(starter, replace(foreign, ids=rest))
         if count:
             return submit(ws, plugin, Asked(partial=True), new_jobs=False, tariff=given.tariff) | {"taken": count}
         if lost := [one for one in starter.ledger if one.unstarted and one.lost and not starter.adopt]:

@@ -55,7 +55,8 @@ def _said(given: Given, counts: Counter[str]) -> Iterator[str]:
     yield total(counts)
     for label, words in costs(Ledger(given.ws), given.tariff):
         yield f"{label}: {words}" if label else f"      {words}"
-    yield from filter(None, (given.plugin.caveat, *_odd(counts), _rounds(counts) or _again(counts)))
+    again = _unsent(given) if counts["unsent"] else _again(counts)
+    yield from filter(None, (given.plugin.caveat, *_odd(counts), _rounds(counts) or again))
 
 
 def _odd(counts: Counter[str]) -> Iterator[str]:
@@ -69,9 +70,14 @@ def _odd(counts: Counter[str]) -> Iterator[str]:
 def _again(counts: Counter[str]) -> str:
     from pipeline.jobs.count_outcomes import rows
 
-    if counts["unsent"]:
-        return "`make submit` sends those that were not sent yet"
     return "" if counts["ok"] == rows(counts) else f"{AGAIN}, and pays for them"
+
+
+def _unsent(given: Given) -> str:
+    from pipeline.jobs.ledger import Ledger
+    from pipeline.jobs.next_goal import next_goal
+
+    return next_goal(given.ws, Ledger(given.ws))
 
 
 def _rounds(counts: Counter[str]) -> str:

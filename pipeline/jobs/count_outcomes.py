@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import orjson
 
@@ -27,7 +28,16 @@ def requests(ws: Workspace) -> int:
 
 def unsent(ws: Workspace) -> int:
     """How many requests the last submit left: after a sample, or with a full queue."""
-    return orjson.loads(ws.submitted.read_bytes()).get("unsent", 0) if ws.submitted.exists() else 0
+    return _submitted(ws).get("unsent", 0)
+
+
+def changed(ws: Workspace) -> int:
+    """How many of those were sent with another body."""
+    return _submitted(ws).get("changed", 0)
+
+
+def _submitted(ws: Workspace) -> dict[str, Any]:
+    return orjson.loads(ws.submitted.read_bytes()) if ws.submitted.exists() else {}
 
 
 def total(counts: Counter[str]) -> str:

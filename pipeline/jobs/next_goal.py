@@ -9,7 +9,7 @@ from pipeline.base.atomic_files import BUFFER
 from pipeline.base.humanize import many
 from pipeline.base.workspace import Workspace
 from pipeline.batch.request_line import identity
-from pipeline.jobs.count_outcomes import outcomes
+from pipeline.jobs.count_outcomes import changed, outcomes
 from pipeline.jobs.ledger import Ledger
 from pipeline.jobs.sent_rows import without_place
 
@@ -55,6 +55,7 @@ def next_goal(ws: Workspace, ledger: Ledger) -> str:
         return "`make results` collects the answers"
     counts = outcomes(ws)
     if counts["unsent"]:
-        return "`make submit` sends what was not sent yet"
+        other = "`make plan` says what of the batch was sent with another body"
+        return other if changed(ws) else "`make submit` sends what was not sent yet"
     failed = sum(counts.values()) - counts["ok"]
     return "`make submit RETRY=1` sends what has no answer again" if failed else "nothing: complete; `make show`"

@@ -20,9 +20,10 @@ from pipeline.provider import Limits
 
 
 def write(ledger: Ledger, provider: str, lines: Iterable[Counted], limits: Limits, kind: Kind) -> Iterator[Receipt]:
-    """Write the lines, all of one kind, as shards, each with a receipt that says `planned`."""
+    """Write the lines, all of one kind, as shards, each with a receipt that says `cancelled`: it counts for nothing
+    until somebody has agreed to pay, whatever kills us before that."""
     for _, group in groupby(split(lines, limits), key=lambda pair: pair[0]):
-        yield ledger.save(written(ledger, provider, (one for _, one in group), kind))
+        yield ledger.save(written(ledger, provider, (one for _, one in group), kind), state="cancelled")
 
 
 def written(ledger: Ledger, provider: str, lines: Iterable[Counted], kind: Kind) -> Receipt:

@@ -62,7 +62,7 @@ def _stranger(starter: Starter, receipt: Receipt, strangers: list[Found]) -> Fou
     if starter.adopt:
         raise SpendError(
             f"{receipt.shard}: the service has no other job of exactly these requests; nothing is sent. "
-            "`make submit` without ADOPT=1 pays for them"
+            "`make submit` pays for them"
         )
     if strangers and not starter.replace:
         raise SpendError(_unknown(receipt, strangers))

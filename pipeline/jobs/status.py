@@ -10,7 +10,7 @@ from pipeline.base.workspace import Workspace
 from pipeline.errors import clean
 from pipeline.jobs.bill import bill
 from pipeline.jobs.cost_words import costs
-from pipeline.jobs.count_outcomes import outcomes, requests, total, unsent
+from pipeline.jobs.count_outcomes import changed, outcomes, requests, total, unsent
 from pipeline.jobs.ledger import Ledger
 from pipeline.jobs.next_goal import fresh, next_goal
 from pipeline.money.tariff import Tariff
@@ -21,14 +21,21 @@ def status(ws: Workspace, tariff: Callable[[], Tariff]) -> Iterator[str]:
     yield f"run {ws.run}, provider {ws.provider}: {ws.root}"
     ledger = Ledger(ws)
     yield from _jobs(ledger)
-    if left := unsent(ws):
-        yield f"unsent   {many(left, 'request')} of the batch, which `make submit` sends"
+    doubted = sum(receipt.requests for receipt in ledger if receipt.unstarted and receipt.lost)
+    if (left := unsent(ws) - doubted) > 0:
+        yield f"unsent   {many(left, 'request')} of the batch, {_way(ws)}"
     if ws.results.exists():
         before = "" if fresh(ws) else "before the last submit: "
         yield f"results  {before}{total(outcomes(ws))}: {ws.results}"
     if any(receipt.usage for receipt in ledger):
         yield from (f"{label:<8} {words}" for label, words in costs(ledger, tariff()))
     yield f"next     {next_goal(ws, ledger)}"
+
+
+def _way(ws: Workspace) -> str:
+    if changed(ws):
+        return "some of which were sent with another body; `make plan` shows them"
+    return "which `make submit` sends"
 
 
 def facts(ws: Workspace, tariff: Callable[[], Tariff]) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Container
 
-from pipeline.errors import SpendError
 from pipeline.jobs.receipt import Receipt
 from pipeline.jobs.start_context import Starter
 from pipeline.money.tariff import Tariff
@@ -23,24 +22,37 @@ def approve(
     asked: Asked,
     sampled: Container[str] | None,
     ask: Ask | None,
-) -> None:
+) -> list[Receipt]:
     """What is new must fit into the budget with what waits and what comes later; and a person must agree to it all.
 
-    Raises SpendError.
+    Returns all that may be started, and raises SpendError where it may not.
     """
     ledger = starter.ledger
-    able = [receipt for receipt in kept + planned if receipt.shard in starter.again or not receipt.doubted]
-    if not able:
-        return
-    later = ahead(ledger.ws, starter.provider, tariff, ledger, sampled, asked.correction)
     try:
-        if planned:
-            afford(ledger, able, tariff, asked.bounds, later.cost_most)
-        if not asked.retry:
-            check_elsewhere(starter, planned)
-        confirm(starter, able, tariff, asked, later, ask)
-    except SpendError:
+        _check(starter, kept, planned, tariff, asked, sampled, ask)
+    except BaseException:  # Ctrl-C at the question too
         for receipt in planned:
-            ledger.save(receipt, state="cancelled")
             ledger.shard(receipt).path.unlink()
         raise
+    return kept + [ledger.save(receipt, state="planned") for receipt in planned]
+
+
+def _check(
+    starter: Starter,
+    kept: list[Receipt],
+    planned: list[Receipt],
+    tariff: Tariff,
+    asked: Asked,
+    sampled: Container[str] | None,
+    ask: Ask | None,
+) -> None:
+    ledger = starter.ledger
+    able = [receipt for receipt in kept + planned if receipt.shard in starter.again or not receipt.doubted]
+    if not able or asked.adopt:  # which starts nothing
+        return
+    later = ahead(ledger.ws, starter.provider, tariff, ledger, sampled, asked.correction)
+    if planned:
+        afford(ledger, able, tariff, asked.bounds, later.cost_most)
+    if not asked.retry:
+        check_elsewhere(starter, planned)
+    confirm(starter, able, tariff, asked, later, ask)

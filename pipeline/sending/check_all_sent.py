@@ -17,7 +17,7 @@ def check_all_sent(ledger: Ledger, found: Pending, partial: bool) -> None:
     A later round may be missing, as the answers that it combines are there; so may what the last submit left.
     """
     if any(receipt.state == "starting" for receipt in ledger):
-        raise IncompleteError("a submit was interrupted; run `make submit` to finish it")
+        raise IncompleteError("a submit was interrupted, and a job of it may be paid; `make submit` looks for it")
     partial = partial and any(receipt.ref for receipt in ledger)
     if lost := [receipt for receipt in ledger if receipt.unstarted and receipt.lost and not partial]:
         others = "; PARTIAL=1 collects the others" if any(receipt.ref for receipt in ledger) else ""
@@ -38,6 +38,13 @@ def check_unchanged(found: Pending) -> None:
         f"{share}, as the text or the prompt was another ({_some(found)}); nothing is sent. Put it back and run "
         "`make batch`; or choose a new RUN=; or REPLACE=1 pays for them again"
     )
+
+
+def check_again(asked: Asked) -> None:
+    """Raises InputError where AGAIN stands beside what it is not about: it starts what a shard holds, as it is."""
+    beside = {"ID": asked.ids, "SAMPLE": asked.sample, "MODEL and the like": asked.correction}
+    if asked.again and (names := [name for name, said in beside.items() if said]):
+        raise InputError(f"AGAIN is for all that a shard holds, as it is: leave {names[0]} out; nothing is sent")
 
 
 def check_retry(ledger: Ledger, asked: Asked) -> None:

@@ -30,7 +30,7 @@ class Choice:
     ) -> None:
         self._provider, self._asked, self._finders, self._of = provider, asked, finders, of
         self._failed = finders[-1].failed(ledger, of) if asked.retry or asked.sample else set()
-        self._planned = _planned(ledger) if asked.retry else set()
+        self._planned = _planned(ledger) if asked.retry and not asked.correction else set()
         self._missing, self.begun = set(asked.ids), set[str]()
         self._ids = dict[str, str]()  # of the first transcripts, for one that is mistyped
 
@@ -45,7 +45,8 @@ class Choice:
             self._missing -= names
             if not names:
                 for finder in there:
-                    finder.found.unsent += not finder.replaces(one, self._provider)
+                    finder.found.unsent += 1
+                    finder.found.otherwise += finder.replaces(one, self._provider)
                 return None
             if self._asked.replace:
                 asks = self._of(one.line, kind.model)

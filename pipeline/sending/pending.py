@@ -31,8 +31,9 @@ class Pending:
     `places` are those of the requests that no job has, by key, each with the number of its kind above it; `changed`
     the custom_ids of those among them that were sent with another body, and `combining` the keys of those that
     combine answers which came. `shared` counts requests that are answered by another one's, `twins` are a few of
-    them, with that one ("" if it was sent before). `unsent` counts requests outside of the sample; `sampled` are
-    the stems of the transcripts in it. `corrected` are custom_ids of those that are sent under another body.
+    them, with that one ("" if it was sent before). `unsent` counts requests outside of the sample, `otherwise`
+    those of them that were sent with another body; `sampled` are the stems of the transcripts in the sample.
+    `corrected` are custom_ids of those that are sent under another body.
     """
 
     kinds: dict[Kind, int]
@@ -43,6 +44,7 @@ class Pending:
     shared: int = 0
     twins: list[tuple[str, str]] = field(default_factory=list)
     unsent: int = 0
+    otherwise: int = 0
     sampled: set[str] | None = None
     corrected: set[str] = field(default_factory=set)
 

@@ -14,6 +14,7 @@ from pipeline.base.atomic_files import write_json
 from pipeline.base.clock import Clock
 from pipeline.base.humanize import many
 from pipeline.base.workspace import Workspace
+from pipeline.errors import SpendError
 from pipeline.jobs.ledger import Ledger
 from pipeline.jobs.same_account import same_account
 from pipeline.jobs.start_context import Starter
@@ -21,7 +22,7 @@ from pipeline.jobs.wait import Watch
 from pipeline.money.tariff import Tariff
 from pipeline.provider import Provider
 from pipeline.sending.approve import approve
-from pipeline.sending.check_all_sent import check_all_sent, check_retry
+from pipeline.sending.check_all_sent import check_again, check_all_sent, check_retry
 from pipeline.sending.confirm import Ask
 from pipeline.sending.find_pending import survey
 from pipeline.sending.pending import Pending
@@ -29,7 +30,7 @@ from pipeline.sending.prepare_shards import finish_earlier, prepared
 from pipeline.sending.same_question import key
 from pipeline.sending.start_shards import start_shards
 from pipeline.sending.submit_options import NOTHING, Asked
-from pipeline.sending.unstarted_shards import in_doubt, replaced
+from pipeline.sending.unstarted_shards import end, in_doubt, replaced
 
 
 def submit(
@@ -55,6 +56,7 @@ def submit(
     if not new_jobs:
         return _check(ledger, provider, asked)
     check_retry(ledger, asked)
+    check_again(asked)
     again = in_doubt(ledger, asked.again)
     same_account(ledger, provider, asked.account, pays=True)
     starter = Starter(ledger, provider, clock, say, settle, asked.adopt, asked.replace, again, asked.repeat)
@@ -65,18 +67,25 @@ def submit(
         Watch(ws, provider, clock, say, settle=settle, tariff=tariff).look(ledger)
     if asked.correction and (changed := many(len(ledger.corrections.planned), "request")):
         say(f"with {asked.correction.words}: {changed} without an answer; all others stay as they were sent")
-    approve(starter, kept, planned, tariff, asked, found.sampled, ask)
+    waiting, of = approve(starter, kept, planned, tariff, asked, found.sampled, ask), key(provider, asked.each)
     ledger.corrections.save()
-    waiting = replaced(ledger, others, kept + planned, key(provider, asked.each), again)
-    if kept or planned:  # results are not of this submit before its end
+    waiting = replaced(ledger, others, waiting, of, again)
+    if waiting:  # results are not of this submit before its end
         ws.submitted.unlink(missing_ok=True)
-    sent = start_shards(starter, waiting, tariff, asked.bounds)
+    try:
+        sent = start_shards(starter, waiting, tariff, asked.bounds)
+    except SpendError:
+        if asked.adopt:  # what found no job is not to be sent by the next command
+            replaced(ledger, [one for one in ledger if one.unstarted and one not in kept], [], of, again)
+        raise
+    end(ledger, others, waiting, of)
     return _summary(ledger, found, sent, sum(receipt.requests for receipt in ledger if receipt.unstarted))
 
 
 def _check(ledger: Ledger, provider: Provider, asked: Asked) -> dict[str, Any]:
     found, _ = survey(ledger, provider, asked)
     check_all_sent(ledger, found, asked.partial)
+    found.otherwise += len(found.changed)
     return _summary(ledger, found, 0, len(found.places))
 
 
@@ -85,7 +94,7 @@ def _summary(ledger: Ledger, found: Pending, sent: int, unsent: int) -> dict[str
     waiting = sum(receipt.requests for receipt in ledger if receipt.unstarted)
     summary = {
         "requests": found.total, "sent_now": sent, "waiting": waiting, "unsent": found.unsent + unsent,
-        "jobs": jobs, "model": found.model,
+        "changed": found.otherwise, "jobs": jobs, "model": found.model,
     }  # fmt: skip
     if not (sent or waiting) and _fresh(ledger.ws, summary):
         return summary

@@ -44,29 +44,42 @@ def unwanted(ledger: Ledger, kept: list[Receipt], again: Container[str]) -> list
     if lost := [receipt for receipt in others if receipt.lost and receipt.shard not in again]:
         words = "; ".join(map(doubt, lost))
         every = [receipt for receipt in others if receipt.lost]
-        raise DoubtError(f"{words}, and the batch has changed. {way_on(every)}")
+        raise DoubtError(f"{words}, and what is asked now is not the same. {way_on(every)}")
     return others
 
 
 def replaced(ledger: Ledger, others: list[Receipt], new: list[Receipt], of: Key, again: set[str]) -> list[Receipt]:
-    """The `new` shards, in place of the `others`, which are dropped."""
+    """The `new` shards, for the `others`, which are dropped; those that may be paid stay until the `end`."""
     for receipt in others:
-        ledger.save(receipt, state="cancelled")
-    return [_doubted(ledger, receipt, of, again) for receipt in new]
+        if not receipt.lost:
+            ledger.save(receipt, state="cancelled")
+    return [_doubted(ledger, receipt, [one for one in others if one.lost], of, again) for receipt in new]
 
 
-def _doubted(ledger: Ledger, receipt: Receipt, of: Key, again: set[str]) -> Receipt:
-    """A new shard with the lost starts of those that were dropped and held some of the same: they may be paid.
+def end(ledger: Ledger, others: list[Receipt], new: list[Receipt], of: Key) -> None:
+    """What took the place of shards that may be paid was started: they are dropped, and still count as paid. A new
+    one of the same requests has their lost starts."""
+    for receipt in others:
+        if receipt.lost:
+            mine = held(ledger, [receipt], of)
+            same = any(one.lost and mine & held(ledger, [one], of) for one in new)
+            ledger.save(receipt, state="cancelled", doubtful=not same)
+
+
+def _doubted(ledger: Ledger, receipt: Receipt, others: list[Receipt], of: Key, again: set[str]) -> Receipt:
+    """A new shard with the lost starts of `others`, and of those that were dropped, if they hold some of the same:
+    they may be paid.
 
     A person's word to start those `again` is for the new one too.
     """
-    ghosts = [one for one in ledger.receipts.values() if one.dropped and one.lost]
+    ghosts = [*others, *(one for one in ledger.receipts.values() if one.dropped and one.lost)]
     mine = held(ledger, [receipt], of) if ghosts else set()
     before = [ghost for ghost in ghosts if mine & held(ledger, [ghost], of)]
     if not before:
         return receipt
     for ghost in before:  # from now on its lost starts are those of the new shard
-        ledger.save(ghost, doubtful=False)
+        if ghost.dropped:
+            ledger.save(ghost, doubtful=False)
     if again.issuperset(ghost.shard for ghost in before):
         again.add(receipt.shard)
     return ledger.save(receipt, lost=max(ghost.lost for ghost in before), doubtful=True)

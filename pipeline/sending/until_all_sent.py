@@ -34,7 +34,7 @@ def sendall(
                     clock=watch.clock, say=watch.say, ask=ask,
                 )  # fmt: skip
             asked, quiet = replace(asked, yes=True, again="", repeat=False), 0
-            if wait and done["waiting"]:
+            if wait and new_jobs and done["waiting"]:
                 watch.until_one_ends()
             elif not (wait and _next_round(watch)):
                 return done | {"sent_now": _sent(watch) - before}
