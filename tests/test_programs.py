@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 import yaml
@@ -54,6 +57,41 @@ def test_from_any_folder_it_is_the_run_that_make_has(shell, tmp_path, server):
     assert not list((tmp_path / "elsewhere").glob("data*"))
     gone = shell("transcript-batch --home nowhere status")
     assert gone.returncode == 2 and "nowhere: no such folder; TRANSCRIPT_BATCH_HOME or --home" in gone.stderr
+
+
+def test_what_is_read_is_remembered_as_under_make(shell, tmp_path, server):
+    """A second night: `batch` reads what the first one named again."""
+    home = tmp_path / "home"
+    home.mkdir()
+    at = f"transcript-batch --home {home}"
+    assert shell(f"{at} batch talks.jsonl --run x --temperature 0.5").returncode == 0
+    made = yaml.safe_load((home / "data/runs/x/run.yaml").read_text())["together"]["variables"]
+    talks = tmp_path / "elsewhere/talks.jsonl"
+    assert made == {"TRANSCRIPTS": str(talks), "TEMPERATURE": 0.5}
+    assert shell(f"{at} submit --run x").returncode == 0
+    write_jsonl(talks, [*read_jsonl(talks), {"id": "d", "text": "words of d"}])
+    assert shell(f"{at} batch --run x").returncode == 0
+    assert "1 sent now" in shell(f"{at} submit --run x").stdout
+    assert server.invoice == [["a", "b", "c"], ["d"]]
+    talks.rename(tmp_path / "gone.jsonl")
+    gone = shell(f"{at} batch --run x")
+    assert gone.returncode == 2 and "talks.jsonl: no such file" in gone.stderr
+    assert shell(f"{at} results --run x --wait").returncode == 0
+
+
+def test_retry_takes_another_model_and_ids_from_a_file(shell, tmp_path, server):
+    server.errors = {"b": "overloaded"}
+    (tmp_path / "elsewhere/some.txt").write_text("c\nb\n")
+    home = tmp_path / "home"
+    home.mkdir()
+    at = f"transcript-batch --home {home}"
+    shell(f"{at} batch talks.jsonl")
+    assert shell(f"{at} submit --id some.txt").returncode == 0
+    shell(f"{at} results --wait")
+    server.errors = {}
+    done = shell(f"{at} submit --retry --model meta/other")
+    assert done.returncode == 0 and "with MODEL=meta/other: 1 request without an answer" in done.stderr, done
+    assert server.invoice == [["b", "c"], ["b"]]
 
 
 def test_without_a_prompt_it_is_the_one_of_make(shell, tmp_path):
@@ -125,6 +163,8 @@ def test_a_notice_is_given_once_when_a_wait_ends_well_or_not(shell, tmp_path, se
         },
         ["$HOME", "a b"],  # no shell
     ]
+    assert shell(f"transcript-batch results --wait --run typo {notify}").returncode == 2
+    assert "no run `typo`" in read_jsonl(tmp_path / "elsewhere/noted.jsonl")[2][0]["error"]
     bad = shell("transcript-batch results --wait --notify 'no-such-program x'")
     assert bad.returncode == 0 and "NOTIFY: " in bad.stderr
     assert "NOTIFY" not in (tmp_path / "elsewhere/data/runs/default/run.yaml").read_text()
@@ -133,6 +173,30 @@ def test_a_notice_is_given_once_when_a_wait_ends_well_or_not(shell, tmp_path, se
     )
     refused = shell("transcript-batch results --wait")
     assert refused.returncode == 2 and "NOTIFY is for one command; leave it out" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("end", "code", "says"),
+    [
+        (lambda: os.kill(os.getpid(), signal.SIGTERM), 143, "143"),
+        (lambda: Path("gone/x").write_text(""), 74, "gone/x"),
+        (lambda: 1 / 0, 1, "division"),
+    ],
+)
+def test_a_notice_is_given_of_every_end(end, code, says, monkeypatch, tmp_path, run):
+    (tmp_path / "note.py").write_text(NOTED)
+    monkeypatch.setattr("pipeline.cli.results._collected", lambda given: end())
+    monkeypatch.setattr("pipeline.cli.results.check_sent", lambda *words: None)
+    monkeypatch.setattr("pipeline.cli.given.Given.known", lambda given: None)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        with suppress(ZeroDivisionError):
+            assert run("results", "--wait", "--notify", f"{sys.executable} note.py")[0] == code
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    ((noted, _),) = read_jsonl(tmp_path / "noted.jsonl")
+    assert noted["code"] == code and says in noted["error"]
 
 
 def test_a_step_of_a_goal_gives_no_notice_of_its_own(shell, tmp_path):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.base.atomic_files import BUFFER
 from pipeline.base.lines import lines
-from pipeline.errors import InputError
+from pipeline.errors import InputError, clean
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,10 @@ class Foreign:
 
 def by_hand(words: str) -> list[Path]:
     """The files that a variable names. Raises InputError for one that is not there."""
-    paths = [Path(word) for word in words.split()] if not Path(words).is_file() else [Path(words)]
+    try:
+        paths = [Path(words)] if Path(words).is_file() else [Path(word) for word in shlex.split(words)]
+    except ValueError as error:
+        raise InputError(f"{clean(words, 60)}: {error}") from None
     for path in paths:
         if not path.is_file():
             raise InputError(f"{path}: no such file")

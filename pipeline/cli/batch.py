@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pipeline.base.humanize import many
 from pipeline.cli.command import command
-from pipeline.cli.from_make import reads_only
+from pipeline.cli.from_make import goals, reads_only
 from pipeline.cli.given import Given
 from pipeline.cli.main import say, tell
-from pipeline.cli.options import ASKING, nothing
+from pipeline.cli.options import ASKING, READING, nothing
 
 if TYPE_CHECKING:
     from pipeline.batch.prompt import Prompt
 
 
-@command("batch", f"RUN PROVIDER files {ASKING} VERBOSE")
+@command("batch", f"RUN PROVIDER files {READING} {ASKING} WORKERS VERBOSE")
 def batch(given: Given) -> None:
-    """Turn transcripts into requests, one a line (free). FILES are read first, as `transcripts` does."""
+    """Turn transcripts into requests, one a line (free). FILES, or those of the run, are read first."""
     from pipeline.base.lock import lock
     from pipeline.batch.whole_requests import prompt_of
     from pipeline.cli import asking
@@ -27,20 +28,31 @@ def batch(given: Given) -> None:
     gone = given.as_made and not given.ws.transcripts.exists()  # and the sources, as `transcripts` found out
     if (reads_only() or gone) and given.ws.batch.exists():  # make -B
         return
+    if given.files:
+        named = {"TRANSCRIPTS": shlex.join(map(str, given.files))}
+        given = replace(given, values={**given.values, **named}, typed=given.typed | named.keys())
     plugin = given.plugin
     remember(given.ws, lambda: plugin)
     asked = None if given.files or prompt_of(given.ws) else asking.asked(given)
+    _read(given)
     with lock(given.ws.lock, "batch"):
-        _read(given)
         whole = prompt_of(given.ws)
         tell(_whole(given, whole) if whole else _batch(given, asked or asking.asked(given)))
 
 
 def _read(given: Given) -> None:
-    if given.files:
-        from pipeline.cli import inputs
+    """What two commands before this one do under make: read the transcripts, and stamp what is read and asked."""
+    from pipeline.base.lock import lock
+    from pipeline.batch.remembered_settings import settings
+    from pipeline.cli import asking, inputs
 
-        inputs.read(given, list(given.files))
+    reading = inputs.reading(given)
+    if goals() or not reading.transcripts:
+        return
+    found = inputs.files(given, reading.transcripts)
+    with lock(given.ws.lock, "transcripts"):
+        inputs.read(given, found, reading.encoding, reading.errors == "skip", given.WORKERS)
+    settings(given.ws, reading, asking.stamp(given), found)
 
 
 def _whole(given: Given, prompt: Prompt) -> str:

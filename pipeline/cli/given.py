@@ -112,7 +112,8 @@ class Given:
     def corrects(self, name: str) -> bool:
         """Whether a value is for requests without an answer alone: the batch stays what it was made with."""
         fits = name in CORRECTING.split() or (name == "CONTEXT" and "MODEL" in self.typed)
-        return fits and corrects() and self.own is not None and self.own.made
+        said = corrects() or (not goals() and self.values.get("RETRY"))
+        return bool(fits and said) and self.own is not None and self.own.made
 
     @property
     def correction(self) -> Correction | None:

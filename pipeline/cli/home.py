@@ -37,6 +37,8 @@ def of_there(values: dict[str, Any], typed: Iterable[str]) -> dict[str, Any]:
     if there == Path():
         return values
     words = {name: _words(there, values[name]) for name in typed if name in PATHS and values.get(name)}
+    if (there / (listed := values.get("ID") or "")).is_file():
+        words["ID"] = str(there / listed)
     files = {"files": tuple(_path(there, path) for path in values["files"])} if values.get("files") else {}
     return {**values, **words, **files}
 

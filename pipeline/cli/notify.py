@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import orjson
 from pipeline.cli.given import Given
 from pipeline.cli.home import came_from
 from pipeline.cli.main import say
-from pipeline.errors import PipelineError, clean
+from pipeline.errors import clean
 
 TIMEOUT = 60.0  # seconds
 
@@ -23,24 +24,26 @@ TIMEOUT = 60.0  # seconds
 def notifying(given: Given, goal: str, last: bool = True) -> Iterator[None]:
     """Around what waits. The command gets one line of JSON on its standard input; how the goal ends is no matter of
     its. Of a step that is not the `last` one of its goal only the failure is an end."""
-    told: dict[str, Any] = {
-        "goal": goal,
-        "run": given.ws.run,
-        "provider": given.ws.provider,
-        "code": 0,
-        "error": None,
-    }
+    if not (given.WAIT and given.NOTIFY.strip()):
+        yield
+        return
+    told = {"goal": goal, "run": given.ws.run, "provider": given.ws.provider, "code": 0, "error": None}
+    for number in (signal.SIGTERM, signal.SIGHUP):  # a shutdown is an end too
+        signal.signal(number, lambda which, _: sys.exit(128 + which))
     try:
         yield
-    except (PipelineError, KeyboardInterrupt) as error:
-        told |= {"code": getattr(error, "code", 130), "error": clean(error) or "interrupted"}
-        raise
-    except SystemExit as leave:
-        told |= {"code": leave.code}
+    except BaseException as error:
+        told |= {"code": _code(error), "error": clean(error) or type(error).__name__}
         raise
     finally:
-        if given.WAIT and given.NOTIFY.strip() and (last or told["code"]):
+        if last or told["code"]:
             _run(given.NOTIFY, told | _outcomes(given))
+
+
+def _code(error: BaseException) -> int:
+    """As `main` ends with it."""
+    known = {KeyboardInterrupt: 130, OSError: 74}
+    return next((code for kind, code in known.items() if isinstance(error, kind)), getattr(error, "code", 1))
 
 
 def _outcomes(given: Given) -> dict[str, Any]:
@@ -57,7 +60,7 @@ def _run(words: str, told: dict[str, Any]) -> None:
         done = subprocess.run(
             shlex.split(words),
             input=line,
-            stdout=sys.stderr.fileno(),
+            stdout=2,  # news
             timeout=TIMEOUT,
             cwd=came_from(),
             check=False,

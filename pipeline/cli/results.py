@@ -20,8 +20,8 @@ from pipeline.cli.print_facts import check_sent, print_facts
 @command("results", f"RUN PROVIDER SETTLE {PRICES} ACCOUNT WAIT POLL PARTIAL STRICT NOTIFY JSON")
 def results(given: Given) -> None:
     """Collect the output of the jobs, one line per request (free)."""
-    given.known()
     with notifying(given, "results"):
+        given.known()
         if not goals():  # make asks it before
             check_sent(given, given.PARTIAL)
         counts = _collected(given)
