@@ -354,6 +354,19 @@ def test_a_job_of_a_lost_start_is_taken_by_its_id_where_the_list_cannot_tell(min
     assert f"{len(mine)} requests taken over, nothing is sent" in said and server.starts() == 1
 
 
+def test_another_job_of_the_same_requests_leaves_what_may_be_paid(mine, by_hand, make, server):  # noqa: F811
+    """A superset is not what was started: both may have to be paid."""
+    server.fault("create", "executed:500")
+    server.list = lambda body: Answer(200, [])
+    assert make("submit")[0] == 75
+    more = {"custom_id": "x", "body": {**mine[0]["body"], "messages": []}}
+    ok(make("adopt", ADOPT=by_hand([*mine, more])))
+    assert "nothing is sent" in ok(make("submit"))
+    assert sum(receipt.lost for receipt in Ledger(WS).paid()) == 1
+    code, said = make("submit", ADOPT=0)
+    assert code == 2 and "ADOPT=0 takes over nothing: leave it out" in said
+
+
 def test_what_finds_nothing_plans_nothing(mine, make, server):  # noqa: F811
     for how in ({}, {"ADOPT": 1}):
         code, said = make("adopt", **how)

@@ -186,8 +186,44 @@ def test_a_word_is_used_up_by_a_start_and_by_nothing_else(refused, server, batch
         with pytest.raises(InputError, match="AGAIN is for all that a shard holds"):
             send(again="0001", **part)
     assert len(server.invoice) == 1
-    send(again="0001")
-    assert len(server.invoice) == 2 and "nothing" not in str(send())
+    send(again="0002")  # which took on what the first one holds
+    assert len(server.invoice) == 2 and send()["sent_now"] == 0
+
+
+def test_lost_starts_of_a_batch_that_changes_only_add_up(server, batch, send, make_batch):
+    """Each word is for one start, and names the one shard that is in doubt then."""
+    server.list = lambda body: Answer(200, [])
+    server.faults["create"] = ["executed:500"] * 9
+    batch("a", "b")
+    with pytest.raises(DoubtError, match=r"up to 1 job .*AGAIN=0001-"):
+        send()
+    make_batch("a", "b", workspace=WS, system="Be brief.")
+    with pytest.raises(DoubtError, match=r"up to 2 jobs .*AGAIN=0002-\w{8} is"):
+        send(again="0001")
+    with pytest.raises(InputError, match=r"in doubt: 0002-\w{8}$"):
+        send(again="0001")
+    with pytest.raises(DoubtError, match=r"up to 3 jobs .*AGAIN=0002-\w{8} is"):
+        send(again="0002")
+    make_batch("a", workspace=WS)
+    with pytest.raises(DoubtError, match=r"up to 3 jobs .*AGAIN=0002-\w{8} is"):
+        send()
+    with pytest.raises(DoubtError, match=r"up to 4 jobs .*AGAIN=0003-\w{8} is"):
+        send(again="0002")
+    assert server.starts() == 4
+    assert sum(receipt.lost for receipt in Ledger(WS).paid()) == 4
+
+
+@pytest.mark.parametrize("where", ["/login", "http://127.0.0.1:9/x"])
+def test_a_start_that_is_sent_elsewhere_may_have_been_started(where, server, batch, send):
+    """And it is not sent there: that would be a second one."""
+    server.list = lambda body: Answer(200, [])
+    create = server.create
+    server.create = lambda body: create(body) and Answer(302, b"", {"Location": where})
+    batch("a")
+    for _ in range(2):
+        with pytest.raises(DoubtError, match="up to 1 job of its 1 request may be paid"):
+            send()
+    assert server.starts() == 1
 
 
 def test_a_list_that_is_late_proves_nothing(server, batch, send):

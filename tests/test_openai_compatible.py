@@ -157,7 +157,7 @@ def test_a_start_that_is_sent_elsewhere_is_not_followed(status, monkeypatch, tmp
     with Service("openai") as server:
         monkeypatch.setenv("BASE_URL", server.base_url)
         server.create = lambda call: Answer(status, b"", {"Location": server.base_url + "/batches"})
-        with pytest.raises(Rejected, match="the address has moved"):
+        with pytest.raises(Ambiguous, match=str(status)):  # the upload was not sent elsewhere: it may be started
             plugins.provider("custom").start(Shard("0001", tmp_path, 1, 1, "0" * 64, "m"), {"file_id": "f"})
         assert server.starts() == 1
 

@@ -9,9 +9,8 @@ from pipeline.adopting.foreign import Foreign, read
 from pipeline.adopting.new_receipt import nothing, save, shard
 from pipeline.adopting.wanted_requests import Match, Wanted
 from pipeline.batch.request_kind import Kind
-from pipeline.batch.request_line import identity
 from pipeline.errors import InputError, Rejected, clean
-from pipeline.jobs.other_jobs import started_with, unknown
+from pipeline.jobs.other_jobs import content, started_with, unknown
 from pipeline.jobs.receipt import Receipt
 from pipeline.jobs.start_context import Starter
 from pipeline.provider import Found
@@ -36,17 +35,17 @@ def adopt(starter: Starter, foreign: Foreign) -> int:
 
 
 def _drop(starter: Starter, receipt: Receipt, taken: list[Receipt]) -> None:
-    """A shard that was cut before, and perhaps of the same requests. One with a start that was lost is only if a
-    job that was taken over holds all that it does: then that is the job."""
-    ledger, found = starter.ledger, False
+    """Drop a shard that was cut before, and perhaps of the same requests: one with a start that was lost only if
+    jobs that were taken over ask all that it does. One of the same lines is its job, any other was paid beside."""
+    ledger, provider = starter.ledger, starter.provider
     if not receipt.unstarted:
         return
-    if receipt.lost:
-        there = {identity(line) for one in taken for line in ledger.lines(one)}
-        found = all(identity(line) in there for line in ledger.lines(receipt))
-    if found or not receipt.lost:
-        left = max(receipt.lost - 1, 0)
-        ledger.save(receipt, state="cancelled", lost=left, doubtful=left > 0)
+    there = {content(provider, line) for one in taken for line in ledger.lines(one)} if receipt.lost else set()
+    if receipt.lost and not all(content(provider, line) in there for line in ledger.lines(receipt)):
+        return
+    same = any(one.sha256 == receipt.sha256 and one.ref["requests"] == receipt.requests for one in taken)
+    left = max(receipt.lost - same, 0)
+    ledger.save(receipt, state="cancelled", lost=left, doubtful=left > 0)
 
 
 def _job(starter: Starter, name: str) -> Found:

@@ -36,6 +36,8 @@ def submit(given: Given) -> None:
     check(given)
     if adopt.wanted(given):
         return adopt.done(given)
+    if given.ADOPT.strip():
+        raise InputError(f"ADOPT={given.ADOPT} takes over nothing: leave it out; nothing is sent")
     if given.REQUESTS:
         raise InputError("REQUESTS is for ADOPT=…, to take over a job that was started with it; nothing is sent")
     ask = _ask if sys.stdin.isatty() and sys.stderr.isatty() else None
@@ -55,5 +57,6 @@ def _said(done: Mapping[str, Any]) -> str:
     sent = f"{done['sent_now']:,} sent now" if done["sent_now"] else "nothing is sent"
     whole = f"{many(done['requests'], 'request')} in {many(len(done['jobs']), 'job')}"
     if done["unsent"]:
-        whole = f"{done['unsent']:,} of {many(done['requests'], 'request')} not sent yet"
+        how = "not sent as the batch has them now" if done["changed"] else "not sent yet"
+        whole = f"{done['unsent']:,} of {many(done['requests'], 'request')} {how}"
     return f"{sent}; {whole}"

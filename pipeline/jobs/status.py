@@ -23,19 +23,14 @@ def status(ws: Workspace, tariff: Callable[[], Tariff]) -> Iterator[str]:
     yield from _jobs(ledger)
     doubted = sum(receipt.requests for receipt in ledger if receipt.unstarted and receipt.lost)
     if (left := unsent(ws) - doubted) > 0:
-        yield f"unsent   {many(left, 'request')} of the batch, {_way(ws)}"
+        other = f"; {changed(ws):,} was sent with another body, `make plan` shows it" if changed(ws) else ""
+        yield f"unsent   {many(left, 'request')} of the batch{other or ', which `make submit` sends'}"
     if ws.results.exists():
         before = "" if fresh(ws) else "before the last submit: "
         yield f"results  {before}{total(outcomes(ws))}: {ws.results}"
     if any(receipt.usage for receipt in ledger):
         yield from (f"{label:<8} {words}" for label, words in costs(ledger, tariff()))
     yield f"next     {next_goal(ws, ledger)}"
-
-
-def _way(ws: Workspace) -> str:
-    if changed(ws):
-        return "some of which were sent with another body; `make plan` shows them"
-    return "which `make submit` sends"
 
 
 def facts(ws: Workspace, tariff: Callable[[], Tariff]) -> dict[str, Any]:

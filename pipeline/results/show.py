@@ -30,5 +30,5 @@ def show(ws: Workspace, width: int = 100) -> Iterator[str]:
                 clean(paragraph, 10_000), width - 2, initial_indent="  ", subsequent_indent="  "
             )
     if unsent:
-        yield f"\n{many(unsent, 'request')} not sent yet"
+        yield f"\n{many(unsent, 'request')} without an answer to what the batch asks; `make status` says why"
     faults.check("run `make results` again")

@@ -25,7 +25,7 @@ def approve(
 ) -> list[Receipt]:
     """What is new must fit into the budget with what waits and what comes later; and a person must agree to it all.
 
-    Returns all that may be started, and raises SpendError where it may not.
+    Returns the new ones, which may be started now, and raises SpendError where they may not.
     """
     ledger = starter.ledger
     try:
@@ -34,7 +34,7 @@ def approve(
         for receipt in planned:
             ledger.shard(receipt).path.unlink()
         raise
-    return kept + [ledger.save(receipt, state="planned") for receipt in planned]
+    return [ledger.save(receipt, state="planned") for receipt in planned]
 
 
 def _check(

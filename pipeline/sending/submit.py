@@ -27,10 +27,10 @@ from pipeline.sending.confirm import Ask
 from pipeline.sending.find_pending import survey
 from pipeline.sending.pending import Pending
 from pipeline.sending.prepare_shards import finish_earlier, prepared
-from pipeline.sending.same_question import key
+from pipeline.sending.replaced_shards import drop, replaced
 from pipeline.sending.start_shards import start_shards
 from pipeline.sending.submit_options import NOTHING, Asked
-from pipeline.sending.unstarted_shards import end, in_doubt, replaced
+from pipeline.sending.unstarted_shards import in_doubt
 
 
 def submit(
@@ -67,18 +67,18 @@ def submit(
         Watch(ws, provider, clock, say, settle=settle, tariff=tariff).look(ledger)
     if asked.correction and (changed := many(len(ledger.corrections.planned), "request")):
         say(f"with {asked.correction.words}: {changed} without an answer; all others stay as they were sent")
-    waiting, of = approve(starter, kept, planned, tariff, asked, found.sampled, ask), key(provider, asked.each)
+    planned = approve(starter, kept, planned, tariff, asked, found.sampled, ask)
     ledger.corrections.save()
-    waiting = replaced(ledger, others, waiting, of, again)
+    replaced(ledger, others, kept, planned, provider, again)
+    waiting = [ledger.receipts[receipt.shard] for receipt in kept + planned]
     if waiting:  # results are not of this submit before its end
         ws.submitted.unlink(missing_ok=True)
     try:
         sent = start_shards(starter, waiting, tariff, asked.bounds)
     except SpendError:
         if asked.adopt:  # what found no job is not to be sent by the next command
-            replaced(ledger, [one for one in ledger if one.unstarted and one not in kept], [], of, again)
+            drop(ledger, planned)
         raise
-    end(ledger, others, waiting, of)
     return _summary(ledger, found, sent, sum(receipt.requests for receipt in ledger if receipt.unstarted))
 
 

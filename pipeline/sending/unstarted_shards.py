@@ -48,43 +48,6 @@ def unwanted(ledger: Ledger, kept: list[Receipt], again: Container[str]) -> list
     return others
 
 
-def replaced(ledger: Ledger, others: list[Receipt], new: list[Receipt], of: Key, again: set[str]) -> list[Receipt]:
-    """The `new` shards, for the `others`, which are dropped; those that may be paid stay until the `end`."""
-    for receipt in others:
-        if not receipt.lost:
-            ledger.save(receipt, state="cancelled")
-    return [_doubted(ledger, receipt, [one for one in others if one.lost], of, again) for receipt in new]
-
-
-def end(ledger: Ledger, others: list[Receipt], new: list[Receipt], of: Key) -> None:
-    """What took the place of shards that may be paid was started: they are dropped, and still count as paid. A new
-    one of the same requests has their lost starts."""
-    for receipt in others:
-        if receipt.lost:
-            mine = held(ledger, [receipt], of)
-            same = any(one.lost and mine & held(ledger, [one], of) for one in new)
-            ledger.save(receipt, state="cancelled", doubtful=not same)
-
-
-def _doubted(ledger: Ledger, receipt: Receipt, others: list[Receipt], of: Key, again: set[str]) -> Receipt:
-    """A new shard with the lost starts of `others`, and of those that were dropped, if they hold some of the same:
-    they may be paid.
-
-    A person's word to start those `again` is for the new one too.
-    """
-    ghosts = [*others, *(one for one in ledger.receipts.values() if one.dropped and one.lost)]
-    mine = held(ledger, [receipt], of) if ghosts else set()
-    before = [ghost for ghost in ghosts if mine & held(ledger, [ghost], of)]
-    if not before:
-        return receipt
-    for ghost in before:  # from now on its lost starts are those of the new shard
-        if ghost.dropped:
-            ledger.save(ghost, doubtful=False)
-    if again.issuperset(ghost.shard for ghost in before):
-        again.add(receipt.shard)
-    return ledger.save(receipt, lost=max(ghost.lost for ghost in before), doubtful=True)
-
-
 def in_doubt(ledger: Ledger, said: str) -> set[str]:
     """The shards that AGAIN names, by name or number. Raises InputError for one that is in no doubt."""
     doubts = {receipt.shard for receipt in ledger if receipt.lost and not receipt.ref}

@@ -9,7 +9,7 @@ content-addressed; answers are not validated by the SDK, so nothing that comes b
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import orjson
@@ -73,7 +73,7 @@ class Together(Provider):
 
     def start(self, shard: Shard, handle: Mapping[str, Any]) -> dict[str, Any]:
         client = self._client  # a key that cannot be sent is refused before anything is in doubt
-        with starting():
+        with starting(), self._here():
             answer = client.batches.create(endpoint=ENDPOINT, input_file_id=handle["file_id"], timeout=TIMEOUT)
             return ref_of(answer.job, shard)
 
@@ -112,7 +112,7 @@ class Together(Provider):
         request, client = orjson.loads(line), self._client
         body = request["body"]
         own = {"model": body.pop("model"), "messages": body.pop("messages")}
-        with starting("ask"):
+        with starting("ask"), self._here():
             answer = client.chat.completions.with_raw_response.create(**own, extra_body=body, timeout=AT_ONCE)
             return openai_chat.row(request["custom_id"], answer.json())
 
@@ -122,8 +122,17 @@ class Together(Provider):
     def _client(self) -> Any:
         """The SDK's client, made once. It never retries: one call is one request."""
         if self._connected is None:
-            self._connected = connected()
+            self._connected, self._http = connected()
         return self._connected
+
+    @contextmanager
+    def _here(self) -> Iterator[None]:
+        """What may pay is not sent on to where an answer says: that would be a second request."""
+        self._http.follow_redirects = False
+        try:
+            yield
+        finally:
+            self._http.follow_redirects = True
 
     def _jobs(self) -> list[Any]:
         with listing():

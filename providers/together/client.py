@@ -13,14 +13,15 @@ BASE_URL = "TOGETHER_BASE_URL"
 ADDRESS = "https://api.together.ai"  # where jobs are by default, whatever host another SDK prefers
 
 
-def connected() -> Any:
-    """The SDK's client. It never retries: one call is one request."""
+def connected() -> tuple[Any, Any]:
+    """The SDK's client, and the HTTP client below it. It never retries: one call is one request."""
     secret, url = key(KEY), base_url()
     import together
 
     # At INFO httpx prints every URL, and those of storage carry a signature.
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    return together.Together(api_key=secret, base_url=url, max_retries=0)
+    http = together.DefaultHttpxClient()
+    return together.Together(api_key=secret, base_url=url, max_retries=0, http_client=http), http
 
 
 def base_url() -> str | None:

@@ -79,8 +79,9 @@ class Http:
                 return _json(what, response.content)
             except Busy as error:
                 raise Ambiguous(str(error)) from None
-        if response.status_code in (*CERTAIN, 429) or response.has_redirect_location:
+        if response.status_code in (*CERTAIN, 429):
             self._check(what, response)
+        # One that sends us elsewhere would have done so with the upload: who knows what it did.
         raise Ambiguous(self._refusal(what, response))
 
     def once(self, what: str, method: str, path: str, **how: Any) -> Any:
