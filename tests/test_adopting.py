@@ -152,7 +152,7 @@ def test_a_job_of_another_batch_is_refused_by_its_id_and_left_by_1(mine, by_hand
     code, said = make("adopt", ADOPT=job)
     assert code == 2 and f"job {job}: none of its 1 request is one of this batch" in said
     code, said = make("adopt", ADOPT=1)
-    assert code == 5 and "no other job of exactly these requests; nothing is sent" in said
+    assert code == 5 and "no other job of exactly these requests that did not fail" in said
     assert server.starts() == 1
 
 
@@ -306,12 +306,14 @@ def test_chosen_ones_are_sent_again_and_no_others(mine, make, server):  # noqa: 
     assert code == 2 and f"ID={first.upper()}: " in said and f"this id; {first}?" in said
     code, said = make("submit", REQUESTS="mine.jsonl")
     assert code == 2 and "REQUESTS is for ADOPT=…" in said and server.starts() == 0
+    assert "nor is there such a file" in make("submit", ID="some/ids.txt")[1]
     said = ok(make("submit", ID=f"{first} {second}"))
     assert server.invoice == [[first, second]] and f"{len(rest)} of {len(mine)} requests not sent yet" in said
     ok(make("submit"))
     ok(make("results"))
     paid = len(server.invoice)
-    assert "nothing is sent" in ok(make("submit", ID=first))
+    said = ok(make("submit", ID=first))
+    assert "nothing is sent" in said and "REPLACE=1 those that have an answer again" in said
     Path("again.txt").write_text(f"{second}\n\n{first}\n")
     server.polls_needed = 99
     ok(make("submit", ID="again.txt", REPLACE=1))
@@ -362,9 +364,19 @@ def test_another_job_of_the_same_requests_leaves_what_may_be_paid(mine, by_hand,
     more = {"custom_id": "x", "body": {**mine[0]["body"], "messages": []}}
     ok(make("adopt", ADOPT=by_hand([*mine, more])))
     assert "nothing is sent" in ok(make("submit"))
-    assert sum(receipt.lost for receipt in Ledger(WS).paid()) == 1
+    assert sum(receipt.own_lost for receipt in Ledger(WS).paid()) == 1
     code, said = make("submit", ADOPT=0)
     assert code == 2 and "ADOPT=0 takes over nothing: leave it out" in said
+
+
+def test_answers_that_were_fetched_by_hand_leave_a_lost_start_in_doubt(mine, make, server):  # noqa: F811
+    server.fault("create", "executed:500")
+    server.list = lambda body: Answer(200, [])
+    assert make("submit")[0] == 75
+    done = {"response": {"status_code": 200, "body": {"choices": [{"message": {"content": "words"}}]}}}
+    Path("out.jsonl").write_text("".join(json.dumps({**row, **done}) + "\n" for row in mine))
+    ok(make("adopt", OUTPUT="out.jsonl"))
+    assert sum(receipt.own_lost for receipt in Ledger(WS).paid()) == 1
 
 
 def test_what_finds_nothing_plans_nothing(mine, make, server):  # noqa: F811

@@ -17,9 +17,12 @@ import pytest
 from pipeline.base import atomic_files
 from pipeline.base.workspace import Workspace
 from pipeline.errors import Busy, DoubtError, IncompleteError, InputError, PipelineError, Rejected, SpendError
+from pipeline.jobs.bill import bill
 from pipeline.jobs.cancel import cancel
+from pipeline.jobs.cost_so_far import committed
 from pipeline.jobs.ledger import Ledger
 from pipeline.jobs.start_context import Starter
+from pipeline.money.tariff import Tariff
 from pipeline.sending.submit import submit
 from pipeline.sending.submit_options import Bounds
 from pipeline.sending.until_all_sent import sendall
@@ -180,7 +183,7 @@ def test_a_word_is_used_up_by_a_start_and_by_nothing_else(refused, server, batch
     server.fault(refused, "400")
     with pytest.raises(Rejected):
         send(again="0001")
-    with pytest.raises(DoubtError, match=r"up to 1 job of its 2 requests may be paid"):
+    with pytest.raises(DoubtError, match=r"0002-\w{8}: 1 start \(1 of what .* up to 1 job may be paid"):
         send()
     for part in ({"sample": 1}, {"ids": frozenset("a")}):  # the other request may be paid too
         with pytest.raises(InputError, match="AGAIN is for all that a shard holds"):
@@ -210,7 +213,24 @@ def test_lost_starts_of_a_batch_that_changes_only_add_up(server, batch, send, ma
     with pytest.raises(DoubtError, match=r"up to 4 jobs .*AGAIN=0003-\w{8} is"):
         send(again="0002")
     assert server.starts() == 4
-    assert sum(receipt.lost for receipt in Ledger(WS).paid()) == 4
+    assert sum(receipt.own_lost for receipt in Ledger(WS).paid()) == 4
+
+
+def test_a_lost_start_is_paid_as_what_was_lost(server, batch, send, make_batch):
+    """Whatever it is that takes its place: fewer and cheaper requests."""
+    server.list = lambda body: Answer(200, [])
+    server.fault("create", "executed:500")
+    batch("a", "b", "c")
+    with pytest.raises(DoubtError):
+        send()
+    tariff = Tariff(together.Together(), 1.0, 1.0)
+    before = committed(Ledger(WS).paid(), tariff)
+    make_batch("a", workspace=WS, system="Be brief.")
+    with pytest.raises(DoubtError):
+        send()
+    send(again="0001")
+    assert committed(Ledger(WS).paid(), tariff) > before
+    assert bill(Ledger(WS).paid(), tariff).lost == 1
 
 
 @pytest.mark.parametrize("where", ["/login", "http://127.0.0.1:9/x"])

@@ -94,6 +94,40 @@ def test_retry_takes_another_model_and_ids_from_a_file(shell, tmp_path, server):
     assert server.invoice == [["b", "c"], ["b"]]
 
 
+def test_json_says_where_a_run_stands_however_it_ends(shell, tmp_path, server):
+    home = tmp_path / "home"
+    home.mkdir()
+    assert shell(f"transcript-batch batch talks.jsonl --home {home}").returncode == 0  # after the command too
+    low = "submit --budget 0.0000001"
+    ends = (("results", 3, "never submitted"), (low, 5, "BUDGET"), ("results --run typo", 2, "no run"))
+    for words, code, says in ends:
+        done = shell(f"transcript-batch {words} --home {home} --json")
+        facts = json.loads(done.stdout)
+        assert done.returncode == facts["code"] == code and says in facts["error"]
+    server.polls_needed, server.errors = 99, {"a": "no"}
+    shell(f"transcript-batch submit --home {home}")
+    done = shell(f"transcript-batch results --home {home} --json")
+    assert done.returncode == 75 and [job["state"] for job in json.loads(done.stdout)["jobs"]] == ["running"]
+    server.polls_needed = 0
+    done = shell(f"transcript-batch results --home {home} --json --wait --strict")
+    assert done.returncode == 3 and json.loads(done.stdout)["outcomes"] == {"ok": 2, "error": 1}
+    (run,) = json.loads(shell(f"transcript-batch runs --home {home} --json").stdout)
+    assert (run["requests"], run["begun"], run["answered"]) == (3, 3, 2) and 0 < run["cost_most"] < 1
+    assert isinstance(run["age"], int)
+
+
+def test_paths_with_spaces_are_named_in_quotes(shell, tmp_path, server):
+    home = tmp_path / "home"
+    home.mkdir()
+    shell(f"transcript-batch batch talks.jsonl --home {home}")
+    done = {"response": {"status_code": 200, "body": {"choices": [{"message": {"content": "words"}}]}}}
+    for name in ("my a", "my b"):
+        write_jsonl(tmp_path / f"elsewhere/{name}.jsonl", [{"custom_id": name[-1], **done}])
+    both = "\"'my a.jsonl' 'my b.jsonl'\""
+    taken = shell(f"transcript-batch adopt --home {home} --output {both}")
+    assert taken.returncode == 0 and "2 requests taken over" in taken.stdout, taken
+
+
 def test_without_a_prompt_it_is_the_one_of_make(shell, tmp_path):
     assert shell("transcript-batch batch talks.jsonl").returncode == 0
     made = yaml.safe_load((tmp_path / "elsewhere/data/runs/default/run.yaml").read_text())["together"]

@@ -130,7 +130,10 @@ def test_what_failed_is_told_and_asked_again_the_next_time(ws, provider, make):
     provider.trouble = [Ambiguous("the answer was lost")]
     provider.service.fails = {"b"}
     done = tried(ws, provider)
-    assert sorted(one.result.error["message"] for one in done) == ["it went wrong", "the answer was lost"]
+    assert sorted(one.result.error["message"] for one in done) == [
+        "it went wrong",
+        "the answer was lost; it may be paid all the same",
+    ]
     with pytest.raises(Rejected, match="no request was answered; the last: "):
         trial.summary(done, "")
     provider.service.fails = set()

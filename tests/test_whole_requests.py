@@ -74,6 +74,7 @@ BAD = {
     "a field of its own": (row("a") | {"note": "x"}, "$.note: a request has custom_id and body"),
     "no name": (row(""), "$.custom_id"),
     "a name with a line in it": (row("a\nb"), "$.custom_id"),
+    "a number of more than 64 bits": (row("a", tools=[{"most": 2**70}]), "$.body: 1180591620717411303424 has more"),
     "a number for a name": (row("a") | {"custom_id": 7}, "$.custom_id"),
 }  # fmt: skip
 

@@ -43,7 +43,11 @@ def _drop(starter: Starter, receipt: Receipt, taken: list[Receipt]) -> None:
     there = {content(provider, line) for one in taken for line in ledger.lines(one)} if receipt.lost else set()
     if receipt.lost and not all(content(provider, line) in there for line in ledger.lines(receipt)):
         return
-    same = any(one.sha256 == receipt.sha256 and one.ref["requests"] == receipt.requests for one in taken)
+    same = any(
+        one.account and one.ref["id"] not in receipt.known
+        and (one.sha256, one.ref["requests"]) == (receipt.sha256, receipt.requests)
+        for one in taken
+    )  # fmt: skip
     left = max(receipt.lost - same, 0)
     ledger.save(receipt, state="cancelled", lost=left, doubtful=left > 0)
 

@@ -12,7 +12,7 @@ from click.core import ParameterSource
 
 from pipeline.cli import from_make, home
 from pipeline.cli.given import Given
-from pipeline.cli.main import main
+from pipeline.cli.main import HOME, main
 from pipeline.cli.named_run import DEFAULT, about
 from pipeline.cli.options import option
 
@@ -37,6 +37,7 @@ def command(name: str, variables: str, hidden: bool = False, also: str = "") -> 
 
     def make(function: Callable[[Given], None]) -> click.Command:
         params = [option(variable) for variable in variables.split()]
+        params += [click.Option(["--home"], expose_value=False, is_eager=True, callback=_enter, help=HOME)]
         params += [option(variable, hidden=True) for variable in also.split() if variable not in variables.split()]
 
         def call(**values: Any) -> None:
@@ -52,6 +53,11 @@ def command(name: str, variables: str, hidden: bool = False, also: str = "") -> 
         return done
 
     return make
+
+
+def _enter(_context: click.Context, _param: click.Parameter, folder: str | None) -> None:
+    if folder:
+        home.enter(folder)
 
 
 def _typed(values: dict[str, Any]) -> list[str]:

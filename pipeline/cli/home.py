@@ -46,7 +46,11 @@ def of_there(values: dict[str, Any], typed: Iterable[str]) -> dict[str, Any]:
 def _words(there: Path, text: str) -> str:
     if (there / text).exists():
         return str(_path(there, Path(text)))
-    return shlex.join(str(_path(there, Path(word))) for word in text.split())
+    try:
+        words = shlex.split(text)
+    except ValueError:  # who reads it will say so
+        return text
+    return shlex.join(str(_path(there, Path(word))) for word in words)
 
 
 def _path(there: Path, path: Path) -> Path:

@@ -15,6 +15,8 @@ from pipeline.cli.named_run import named
 from pipeline.cli.wrap import wrapped
 from pipeline.errors import Busy, PipelineError
 
+HOME = "The folder that has data/runs: this one."
+
 
 class Doors(click.Group):
     """One place turns every error into one line and an exit code; a bug keeps its traceback."""
@@ -54,9 +56,7 @@ def tell(text: str) -> None:
 
 @click.group(cls=Doors, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="transcript-batch")
-@click.option(
-    "--home", default="", envvar=VARIABLE, show_envvar=True, help="The folder that has data/runs: this one."
-)
+@click.option("--home", default="", envvar=VARIABLE, show_envvar=True, help=HOME)
 def main(home: str) -> None:
     """Transcripts in, a language model's answer for each out. `make` lists the goals."""
     if home:

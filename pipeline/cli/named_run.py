@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 DEFAULT = "default"
-OF_A_RUN = "transcripts|batch|preview|try|plan|submit|results|export|show|status|cancel|clean"
+OF_A_RUN = "transcripts|batch|preview|try|plan|submit|adopt|results|export|show|status|cancel|clean"
 GOAL = re.compile(rf"`make (-B )?({OF_A_RUN})\b(?![^`]*\bRUN=)")
 _now = [DEFAULT]
 

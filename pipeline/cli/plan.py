@@ -18,10 +18,10 @@ def plan(given: Given) -> None:
     from pipeline.sending.plan_table import table
 
     given.known()
-    for line in since(given):
-        say(line)
     made = plan(given.ws, given.plugin, given.asked, given.tariff, given.CONTEXT)
     if given.JSON:
         print_json(facts(made))
     for line in () if given.JSON else table(made):
         tell(line)
+    for line in since(given):
+        say(line)

@@ -14,17 +14,18 @@ from pipeline.cli.given import Given
 from pipeline.cli.main import tell
 from pipeline.cli.notify import notifying
 from pipeline.cli.options import PRICES
-from pipeline.cli.print_facts import check_sent, print_facts
+from pipeline.cli.print_facts import check_sent, even_then, print_facts
 
 
 @command("results", f"RUN PROVIDER SETTLE {PRICES} ACCOUNT WAIT POLL PARTIAL STRICT NOTIFY JSON")
 def results(given: Given) -> None:
     """Collect the output of the jobs, one line per request (free)."""
     with notifying(given, "results"):
-        given.known()
-        if not goals():  # make asks it before
-            check_sent(given, given.PARTIAL)
-        counts = _collected(given)
+        with even_then(given):
+            given.known()
+            if not goals():  # make asks it before
+                check_sent(given, given.PARTIAL)
+            counts = _collected(given)
         if given.JSON:
             print_facts(given)
         else:

@@ -16,7 +16,7 @@ from pipeline.cli.given import Given
 from pipeline.cli.main import tell
 from pipeline.cli.notify import notifying
 from pipeline.cli.options import ASKING, CORRECTING, PLANNING, READING
-from pipeline.cli.print_facts import print_facts
+from pipeline.cli.print_facts import even_then, print_facts
 from pipeline.errors import InputError
 
 OWN = "SETTLE ADOPT REQUESTS AGAIN ACCOUNT PARTIAL CONFIRM YES WAIT POLL NOTIFY JSON no_new_jobs"
@@ -25,14 +25,21 @@ OWN = "SETTLE ADOPT REQUESTS AGAIN ACCOUNT PARTIAL CONFIRM YES WAIT POLL NOTIFY 
 @command("submit", f"RUN PROVIDER {PLANNING} {CORRECTING} CONTEXT {OWN}", also=f"{READING} {ASKING}")
 def submit(given: Given) -> None:
     """Start jobs for requests that have none: the command that costs money."""
-    from pipeline.jobs.ledger import Ledger
-    from pipeline.jobs.next_goal import next_goal
     from pipeline.sending.until_all_sent import sendall
 
     if given.no_new_jobs:  # a step of another goal: that has the notice, unless it ends here
         with notifying(given, "results", last=False):
             sendall(given.watch(), given.asked, wait=given.WAIT, new_jobs=False)
         return None
+    with even_then(given):
+        return _submit(given)
+
+
+def _submit(given: Given) -> None:
+    from pipeline.jobs.ledger import Ledger
+    from pipeline.jobs.next_goal import next_goal
+    from pipeline.sending.until_all_sent import sendall
+
     check(given)
     if adopt.wanted(given):
         return adopt.done(given)
@@ -46,6 +53,8 @@ def submit(given: Given) -> None:
     if given.JSON:
         return print_facts(given, sent_now=done["sent_now"], unsent=done["unsent"])
     tell(_said(done))
+    if given.ID and not done["sent_now"] and not given.REPLACE:
+        tell("of ID= none is unsent: RETRY=1 sends those that failed, REPLACE=1 those that have an answer again")
     return tell(f"next: {next_goal(given.ws, Ledger(given.ws))}")
 
 

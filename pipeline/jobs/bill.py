@@ -53,7 +53,7 @@ def bill(ledger: Iterable[Receipt], tariff: Tariff) -> Bill:
         most=committed(receipts, tariff),
         bound=not all(map(exactly, ended, prices)),
         seconds=sum(len(receipt.duplicates) for receipt in ended),
-        lost=sum(receipt.lost for receipt in receipts),
+        lost=sum(receipt.own_lost for receipt in receipts),
     )
 
 

@@ -43,7 +43,7 @@ def committed(receipts: list[Receipt], tariff: Tariff) -> float | None:
         real = paid(receipt, tariff.price(receipt.model)) if receipt.settled else None
         most = expected(receipt, tariff, lessons).cost_most
         jobs = [most if real is None else real] if receipt.ref else []
-        others = len(receipt.duplicates) + receipt.lost
+        others = len(receipt.duplicates) + receipt.own_lost
         parts = [*jobs, *[most] * others]
         if None in parts:
             return None

@@ -34,8 +34,8 @@ class Ledger:
         return iter([receipt for receipt in self.receipts.values() if not receipt.dropped])
 
     def paid(self) -> list[Receipt]:
-        """What may have cost something: a dropped shard too, if a start of it was lost and no other has it."""
-        return [one for one in self.receipts.values() if not one.dropped or (one.lost and one.doubtful)]
+        """What may have cost something: a dropped shard too, if a start of it was lost."""
+        return [one for one in self.receipts.values() if not one.dropped or (one.own_lost and one.doubtful)]
 
     def save(self, receipt: Receipt, **changes: Any) -> Receipt:
         """Replace the receipt on disk with its changes, durably; returns the new one."""

@@ -22,9 +22,11 @@ GOOD_LISTS = 3  # that must show no job before a start is repeated
 
 def doubt(receipt: Receipt) -> str:
     """What is known of a shard whose starts were lost."""
+    before = f" ({receipt.carried} of what it takes the place of)" if receipt.carried else ""
+    requests = "" if receipt.carried else f" of its {many(receipt.requests, 'request')}"
     return (
-        f"{receipt.shard}: {many(receipt.lost, 'start')} had no answer, and no job of it is found: "
-        f"up to {many(receipt.lost, 'job')} of its {many(receipt.requests, 'request')} may be paid"
+        f"{receipt.shard}: {many(receipt.lost, 'start')}{before} had no answer, and no job of it is found: "
+        f"up to {many(receipt.lost, 'job')}{requests} may be paid"
     )
 
 
@@ -65,7 +67,6 @@ def look_again(starter: Starter, receipt: Receipt) -> Receipt:
     why = None if receipt.shard in starter.again else _why_not(starter, receipt, jobs)
     if why is not None:
         raise DoubtError(f"{doubt(receipt)}{why}")
-    starter.say(f"{doubt(receipt)}; it is started again, which may pay again")
     return receipt
 
 

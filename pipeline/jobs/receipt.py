@@ -13,7 +13,7 @@ from pipeline.batch.request_kind import Kind
 from pipeline.errors import DamagedError
 from pipeline.provider import ENDED
 
-VERSION = 4  # of a receipt; an older release says that it cannot read a newer one
+VERSION = 5  # of a receipt; an older release says that it cannot read a newer one
 
 
 UNSTARTED = ("planned", "uploaded")
@@ -40,6 +40,7 @@ class Receipt:
     account: dict[str, str] | None = None  # None too in a receipt of an older version
     doubtful: bool = False
     lost: int = 0
+    carried: int = 0
     ref: dict[str, Any] | None = None
     raw: str | None = None
     done: int | None = None
@@ -71,6 +72,11 @@ class Receipt:
     def begun(self) -> bool:
         """A start of it was sent: it may be paid."""
         return not self.unstarted or self.lost > 0
+
+    @property
+    def own_lost(self) -> int:
+        """Those that are of this shard, at its price."""
+        return max(self.lost - self.carried, 0)
 
     @property
     def doubted(self) -> bool:

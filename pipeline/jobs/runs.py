@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from pipeline.base.humanize import age, dollars
 from pipeline.base.workspace import NAME, RUNS, Workspace
@@ -27,32 +28,40 @@ def runs() -> list[Workspace]:
     return [Workspace(path.parent.name, path.name) for path in sorted(folders, key=_changed)]
 
 
-def listed(tariff: Callable[[str], Tariff]) -> list[tuple[str, ...]]:
-    """A row for each, as HEAD, and what to type next; `tariff` gives that of a provider."""
-    rows = []
+def listed(tariff: Callable[[str], Tariff]) -> Iterator[dict[str, Any]]:
+    """The facts of each, in its order, and what to type next; `tariff` gives that of a provider. `answered` is None
+    before there are results of the last submit, `cost_most` in US dollars, None if it is not known; `age` in
+    seconds. Of a damaged one `next` says why."""
     for ws in runs():
         try:
-            rows.append(_row(ws, tariff))
+            yield _facts(ws, tariff)
         except PipelineError as error:
-            rows.append((ws.run, ws.provider, "", "", "", "", clean(error, 100)))
-    return rows
+            yield {"run": ws.run, "provider": ws.provider, "next": clean(error, 100)}
 
 
-def _row(ws: Workspace, tariff: Callable[[str], Tariff]) -> tuple[str, ...]:
+def cells(facts: Mapping[str, Any]) -> tuple[str, ...]:
+    """As HEAD."""
+    if "requests" not in facts:
+        return facts["run"], facts["provider"], "", "", "", "", facts["next"]
+    good, spent = facts["answered"], facts["cost_most"]
+    paid = "not known" if spent is None else dollars(spent) if facts["begun"] else ""
+    counts = f"{facts['requests']:,}", "" if good is None else f"{good:,}"
+    return facts["run"], facts["provider"], *counts, paid, age(facts["age"]), facts["next"]
+
+
+def _facts(ws: Workspace, tariff: Callable[[str], Tariff]) -> dict[str, Any]:
     ledger = Ledger(ws)
-    good = f"{outcomes(ws)['ok']:,}" if ws.results.exists() and fresh(ws) else ""
-    begun = [receipt for receipt in ledger if receipt.begun]
-    spent = committed(ledger.paid(), tariff(ws.provider)) if begun else 0.0
-    paid = "not known" if spent is None else dollars(spent) if begun else ""
-    return (
-        ws.run,
-        ws.provider,
-        f"{requests(ws):,}",
-        good,
-        paid,
-        age(time.time() - _changed(ws.root)),
-        next_goal(ws, ledger),
-    )
+    begun = sum(receipt.requests for receipt in ledger if receipt.begun)
+    return {
+        "run": ws.run,
+        "provider": ws.provider,
+        "requests": requests(ws),
+        "begun": begun,
+        "answered": outcomes(ws)["ok"] if ws.results.exists() and fresh(ws) else None,
+        "cost_most": committed(ledger.paid(), tariff(ws.provider)) if begun else 0.0,
+        "age": round(time.time() - _changed(ws.root)),
+        "next": next_goal(ws, ledger),
+    }
 
 
 def known(ws: Workspace, begins: bool = False) -> None:

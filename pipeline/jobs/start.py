@@ -61,7 +61,7 @@ def _stranger(starter: Starter, receipt: Receipt, strangers: list[Found]) -> Fou
         return best(strangers)
     if starter.adopt:
         raise SpendError(
-            f"{receipt.shard}: the service has no other job of exactly these requests; nothing is sent. "
+            "the service has no other job of exactly these requests that did not fail; nothing is sent. "
             "`make submit` pays for them"
         )
     if strangers and not starter.replace:

@@ -44,7 +44,8 @@ class Choice:
             names = _names(one) & self._asked.ids
             self._missing -= names
             if not names:
-                for finder in there:
+                failed = bool(self._failed) and not self._failed.isdisjoint(_ways(one, self._of))
+                for finder in () if failed else there:
                     finder.found.unsent += 1
                     finder.found.otherwise += finder.replaces(one, self._provider)
                 return None
@@ -63,6 +64,7 @@ class Choice:
         for name in sorted(self._missing):
             near = [self._ids[one] for one in get_close_matches(name.casefold(), self._ids, 1)]
             words = "no transcript and no request of the batch has this id"
+            words += "; nor is there such a file" if "/" in name or "." in name else ""
             faults.add(f"ID={clean(name, 60)}", words + (f"; {clean(near[0], 60)}?" if near else ""))
         faults.check("nothing is sent; ID= names those that are meant")
 

@@ -44,7 +44,8 @@ def _rows(plan: Plan) -> Iterator[tuple[str, str]]:
             )
     if plan.begun:
         requests, starts = (sum(getattr(one, name) for one in plan.begun) for name in ("requests", "lost"))
-        yield "lost", f"{many(starts, 'start')} of {many(requests, 'request')} had no answer, and may be paid"
+        of = "" if any(one.carried for one in plan.begun) else f" of {many(requests, 'request')}"
+        yield "lost", f"{many(starts, 'start')}{of} had no answer, and may be paid"
     yield from _end(plan, pending)
 
 

@@ -17,10 +17,9 @@ def replaced(
     provider: Provider,
     again: set[str],
 ) -> None:
-    """Drop the `others`, for which the `new` shards are sent. What may be paid of them counts on: with a shard that
-    has some of the same custom_ids, which a person's word to start those `again` is for too."""
+    """Drop the `others`, for which the `new` shards are sent. What may be paid of them still is; and a shard that
+    has some of the same custom_ids has their lost starts, and a person's word to start those `again`."""
     left = _may_be_paid(ledger, others, [receipt.shard for receipt in new], provider)
-    carried = set()
     for receipt in kept + new if left else ():
         mine = _names(ledger, receipt, provider)
         before = [ledger.receipts[name] for name, names in left.items() if mine & names]
@@ -28,11 +27,9 @@ def replaced(
         if before:
             if again.issuperset(ghost.shard for ghost in before):
                 again.add(receipt.shard)
-            carried |= {ghost.shard for ghost in before}
-            ledger.save(receipt, lost=receipt.lost + sum(ghost.lost for ghost in before), doubtful=True)
-    for receipt in list(ledger.receipts.values()):  # at last: a kill before leaves a doubt too many, none too few
-        if receipt in others or receipt.shard in carried:
-            ledger.save(receipt, state="cancelled", doubtful=receipt.doubtful and receipt.shard not in carried)
+            more = sum(ghost.lost for ghost in before)
+            ledger.save(receipt, lost=receipt.lost + more, carried=receipt.carried + more, doubtful=True)
+    drop(ledger, others)  # at last: a kill before leaves a doubt too many, and none too few
 
 
 def _may_be_paid(
@@ -51,7 +48,7 @@ def _may_be_paid(
 
 
 def drop(ledger: Ledger, receipts: list[Receipt]) -> None:
-    """Of these nothing was sent."""
+    """They are not sent; of those with a lost start that stays written down."""
     for receipt in receipts:
         ledger.save(ledger.receipts[receipt.shard], state="cancelled")
 

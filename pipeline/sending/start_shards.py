@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pipeline.base.humanize import many
 from pipeline.errors import DoubtError
-from pipeline.jobs.lost_start import look_again, way_on
+from pipeline.jobs.lost_start import doubt, look_again, way_on
 from pipeline.jobs.receipt import Receipt
 from pipeline.jobs.start import start
 from pipeline.jobs.start_context import Starter
@@ -55,6 +55,8 @@ def _start(starter: Starter, receipt: Receipt, tariff: Tariff, bounds: Bounds) -
         if receipt.lost and (receipt := look_again(starter, receipt)).ref:
             break
         afford(starter.ledger, [receipt], tariff, bounds)
+        if receipt.lost:
+            starter.say(f"{doubt(receipt)}; it is started again, which may pay again")
         receipt = start(starter, receipt)
         starter.again.discard(receipt.shard)  # a word is for one start
     starter.say(f"{receipt.shard}: {many(receipt.requests, 'request')}, job {receipt.ref['id']}")

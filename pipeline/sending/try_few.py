@@ -19,7 +19,7 @@ from pipeline.batch.custom_id import transcript
 from pipeline.batch.request_index import indexed
 from pipeline.batch.request_line import asking
 from pipeline.batch.saved_prompts import Prompts, load
-from pipeline.errors import InputError, ProviderError, Rejected, SpendError, clean
+from pipeline.errors import Ambiguous, InputError, ProviderError, Rejected, SpendError, clean
 from pipeline.jobs.ledger import Ledger
 from pipeline.jobs.sent_line import line_of
 from pipeline.money.cost import full, used
@@ -130,7 +130,8 @@ def _ask(ws: Workspace, provider: Provider, line: bytes, model: str, key: str) -
     try:
         raw = provider.ask(line, model)
     except ProviderError as error:
-        return Result(None, False, error={"message": clean(error), "code": None})
+        paid = "; it may be paid all the same" if isinstance(error, Ambiguous) else ""
+        return Result(None, False, error={"message": clean(error) + paid, "code": None})
     append(ws.tries, orjson.dumps({"request": key, "output": raw.decode("utf-8", "replace")}))
     return raw
 
