@@ -153,7 +153,7 @@ def test_a_wrong_call_is_one_clear_line(words, message, run, tmp_path):
     ("words", "message"),
     [
         (["--transcripts", "nowhere/*.txt"], "nowhere/*.txt: no such file or folder"),
-        (["--transcripts", " "], "no input: name files or folders"),
+        (["--transcripts", " "], "--transcripts has no value: say one"),
         (["--transcripts", "'a"], "No closing quotation"),
         (["a.txt", "--encoding", "klingon"], "ENCODING=klingon is no encoding; try utf-8"),
         (

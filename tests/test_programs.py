@@ -16,6 +16,14 @@ import yaml
 
 from tests.conftest import ROOT, read_jsonl, write_jsonl
 
+SLIPS = {
+    "submit --id a --id b": "--id stands there twice",
+    "--home a --home b status": "--home stands there twice",
+    "--home . status --home .": "--home stands there twice",
+    'submit --id "$UNSET"': "--id has no value",
+    'submit --home ""': "--home has no value",
+    '--home "" submit': "--home has no value",
+}
 RECIPES = re.findall(r"^```sh\n(.*?)^```", (ROOT / "docs/programs.md").read_text("utf-8"), re.M | re.S)
 
 
@@ -44,12 +52,16 @@ def test_from_any_folder_it_is_the_run_that_make_has(shell, tmp_path, server):
     for words in ("submit --run x", "submit", "try", "submit --provider openai"):
         done = shell(f"transcript-batch --home {home} {words}")
         assert done.returncode == 2 and "`make batch" in done.stderr, done.stderr
-    assert "--id stands there twice" in shell("transcript-batch submit --id a --id b").stderr
+    for words, says in SLIPS.items():
+        done = shell(f"transcript-batch {words}")
+        assert done.returncode == 2 and says in done.stderr, done
     at = f"transcript-batch --home {home}"
     assert shell(f"{at} batch talks.jsonl --run x --prompt topics --max-tokens 70").returncode == 0
     made = yaml.safe_load((home / "data/runs/x/run.yaml").read_text())["together"]
     assert made["variables"]["PROMPT"] == "topics" and "chapters" not in str(made["variables"])
     assert shell(f"TRANSCRIPT_BATCH_HOME={home} transcript-batch plan --run x").returncode == 0
+    other = shell(f"TRANSCRIPT_BATCH_HOME={home} transcript-batch plan --run x --home ..")
+    assert other.returncode == 2 and "no run `x`" in other.stderr  # of the folder that one is in
     assert shell(f"{at} submit --run x").returncode == 0
     assert shell(f"{at} results --run x --wait").returncode == 0
     rows = read_jsonl(home / "data/runs/x/together/results.jsonl")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +11,7 @@ from click.core import ParameterSource
 
 from pipeline.cli import from_make, home
 from pipeline.cli.given import Given
-from pipeline.cli.main import HOME, main
+from pipeline.cli.main import HOME, check_words, main
 from pipeline.cli.named_run import DEFAULT, about
 from pipeline.cli.options import option
 
@@ -20,14 +19,11 @@ SUMMARY = "data/prompts/summary.md"
 SAID = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
 
 
-class Once(click.Command):
-    """Takes each option once: of two `--id` click would drop the first and say nothing."""
+class Checked(click.Command):
+    """Takes each option once, and with a value."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        _, _, said = self.make_parser(ctx).parse_args(args=list(args))
-        for param, count in Counter(said).items():
-            if count > 1 and isinstance(param, click.Option):
-                raise click.UsageError(f"{param.opts[0]} stands there twice: say all in one, in quotes")
+        check_words(self, ctx, args)
         return super().parse_args(ctx, args)
 
 
@@ -48,15 +44,17 @@ def command(name: str, variables: str, hidden: bool = False, also: str = "") -> 
                 values["PROMPT"] = SUMMARY
             function(Given(values, typed, from_make.local()))
 
-        done = Once(name, callback=call, params=params, help=function.__doc__, hidden=hidden)
+        done = Checked(name, callback=call, params=params, help=function.__doc__, hidden=hidden)
         main.add_command(done)
         return done
 
     return make
 
 
-def _enter(_context: click.Context, _param: click.Parameter, folder: str | None) -> None:
+def _enter(context: click.Context, _param: click.Parameter, folder: str | None) -> None:
     if folder:
+        if context.parent and context.parent.get_parameter_source("home") == SAID[0]:
+            raise click.UsageError("--home stands there twice: leave one out")
         home.enter(folder)
 
 

@@ -20,6 +20,7 @@ _from = [Path()]
 
 def enter(home: str) -> None:
     """Raises InputError for a folder that is not there."""
+    os.chdir(_from[0])  # that of the environment may have been entered before
     _from[:] = [Path.cwd()]
     if not Path(home).is_dir():
         raise InputError(f"{home}: no such folder; {VARIABLE} or --home says where data/runs is, or is to be")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from typing import Any
 
 import click
@@ -18,8 +19,23 @@ from pipeline.errors import Busy, PipelineError
 HOME = "The folder that has data/runs: this one."
 
 
+def check_words(command: click.Command, context: click.Context, args: list[str]) -> None:
+    """Raises UsageError for an option that is there twice (of two `--id` click drops the first and says nothing),
+    or that has no value: what a shell makes of "$UNSET"."""
+    values, _, said = command.make_parser(context).parse_args(args=list(args))
+    for param, count in Counter(said).items():
+        if isinstance(param, click.Option) and count > 1:
+            raise click.UsageError(f"{param.opts[0]} stands there twice: say all in one, in quotes")
+        if isinstance(param, click.Option) and not str(values.get(param.name, "-")).strip():
+            raise click.UsageError(f"{param.opts[0]} has no value: say one, or leave it out")
+
+
 class Doors(click.Group):
     """One place turns every error into one line and an exit code; a bug keeps its traceback."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        check_words(self, ctx, args)
+        return super().parse_args(ctx, args)
 
     def main(self, *args: Any, **kwargs: Any) -> None:
         try:

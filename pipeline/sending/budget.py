@@ -11,7 +11,7 @@ from pipeline.jobs.receipt import Receipt
 from pipeline.money.tariff import Tariff
 from pipeline.sending.submit_options import Bounds
 
-HOW = "say a higher BUDGET, or `make batch MAX_TOKENS=…` with a lower one, or SAMPLE="
+HOW = "say a higher BUDGET, or `make batch MAX_TOKENS=…` with a lower one, or send fewer: SAMPLE=, ID="
 
 
 def afford(
