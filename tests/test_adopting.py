@@ -375,6 +375,12 @@ def test_answers_that_were_fetched_by_hand_leave_a_lost_start_in_doubt(mine, mak
     assert make("submit")[0] == 75
     done = {"response": {"status_code": 200, "body": {"choices": [{"message": {"content": "words"}}]}}}
     Path("out.jsonl").write_text("".join(json.dumps({**row, **done}) + "\n" for row in mine))
+    one = Path("out.jsonl").read_text().splitlines()[0]
+    Path("one.jsonl").write_text(one)
+    ok(make("adopt", OUTPUT="one.jsonl"))
+    ok(make("read", PARTIAL=1))
+    rows = read_jsonl(WS.results)[1:]
+    assert {row["cost"] for row in rows} == {None} and all("may be paid" in row["error"]["message"] for row in rows)
     ok(make("adopt", OUTPUT="out.jsonl"))
     assert sum(receipt.own_lost for receipt in Ledger(WS).paid()) == 1
 

@@ -15,6 +15,7 @@ import schemas
 from pipeline.base.atomic_files import atomic
 from pipeline.base.workspace import Workspace
 from pipeline.batch.request_index import indexed
+from pipeline.batch.request_line import identity
 from pipeline.batch.saved_prompts import load
 from pipeline.errors import DamagedError
 from pipeline.jobs.count_outcomes import unsent
@@ -40,7 +41,9 @@ def merge(
     prompts, counts = load(ws), Counter[str]()
     with ExitStack() as stack:
         out, round = stack.enter_context(atomic(ws.results)), stack.enter_context(atomic(ws.round))
-        rows = Rows(provider, tariff, Answers(ledger, provider, say, stack), prompts, unsent(ws) > 0)
+        rows = Rows(
+            provider, tariff, Answers(ledger, provider, say, stack), prompts, unsent(ws) > 0, _doubted(ledger)
+        )
         combiner = Combiner(rows, round, ledger)
         for _, group in groupby(indexed(ws), key=lambda pair: pair[1]["whole"]):
             row = combiner.row(list(group))
@@ -52,6 +55,11 @@ def merge(
         seal(ws, Path(round.name))
     counts["combining"], counts["waiting"] = combiner.unsent, combiner.waiting
     return counts
+
+
+def _doubted(ledger: Ledger) -> frozenset[bytes]:
+    lost = [receipt for receipt in ledger if receipt.unstarted and receipt.lost]
+    return frozenset(identity(line) for receipt in lost for line in ledger.lines(receipt))
 
 
 def _count(counts: Counter[str], row: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from pipeline.batch.request_index import CARRIED
 from pipeline.batch.request_kind import Kind
+from pipeline.batch.request_line import identity
 from pipeline.batch.saved_prompts import Prompts
 from pipeline.batch.whole_requests import named_by
 from pipeline.errors import IncompleteError, clean
@@ -23,19 +24,22 @@ UNANSWERED = {
     "failed": ("error", "the job failed"),
     "expired": ("expired", "the job expired before this request was answered"),
     "cancelled": ("cancelled", "the job was cancelled before this request was answered"),
+    "doubted": ("unsent", "a start of it had no answer, and may be paid: `make submit` looks for its job"),
     "unsent": ("unsent", "not sent as the batch has it: `make plan` says what `make submit` sends"),
 }
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Makes rows. `unsent`: some requests of the batch may have no job."""
+    """Makes rows. `unsent`: some requests of the batch may have no job. `doubted`: identities of lines of which a
+    start had no answer."""
 
     provider: Provider
     tariff: Tariff
     answers: Answers
     prompts: Prompts
     unsent: bool
+    doubted: frozenset[bytes] = frozenset()
 
     def content(self, request: dict[str, Any], carried: Mapping[str, Any]) -> bytes:
         """What a request asks: its line without the id."""
@@ -53,8 +57,9 @@ class Rows:
             raise IncompleteError("requests of the batch were never submitted; run `make submit` to send them")
         receipt, result = found or (None, None)
         outcome = "unsent"
+        doubted = receipt is None and identity(line) in self.doubted
         if result is None:
-            outcome, result = _unanswered(receipt)
+            outcome, result = _unanswered(receipt, "doubted" if doubted else "unsent")
         else:
             outcome = "ok" if result.ok else result.outcome
         alike = result.custom_id if result.custom_id not in (None, self.provider.custom_id(line)) else None
@@ -71,7 +76,11 @@ class Rows:
             "finish_reason": result.finish_reason,
             "model": result.model,
             "usage": result.usage,
-            "cost": 0.0 if sent_as or not receipt else _cost(result, self.provider, self.tariff.price(model)),
+            "cost": None
+            if doubted
+            else 0.0
+            if sent_as or not receipt
+            else _cost(result, self.provider, self.tariff.price(model)),
             "sent_as": sent_as,
             "parts": None,
             "provider": self.provider.name,
@@ -81,8 +90,8 @@ class Rows:
         }
 
 
-def _unanswered(receipt: Receipt | None) -> tuple[str, Result]:
-    outcome, why = UNANSWERED[receipt.state if receipt else "unsent"]
+def _unanswered(receipt: Receipt | None, without: str) -> tuple[str, Result]:
+    outcome, why = UNANSWERED[receipt.state if receipt else without]
     reason = f"{why}: {receipt.error}" if receipt and receipt.error else why
     return outcome, Result(None, False, error={"message": clean(reason), "code": None})
 
