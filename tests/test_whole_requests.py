@@ -66,6 +66,13 @@ def test_what_is_for_transcripts_does_not_apply_and_that_is_said(make, server, r
     assert request == row("a")
 
 
+def deep(levels: int) -> list:
+    whole: list = []
+    for _ in range(levels):
+        whole = [whole]
+    return whole
+
+
 ASK = [{"role": "user", "content": "x"}]
 BAD = {
     "no max_tokens": ({"custom_id": "a", "body": {"model": "m", "messages": ASK}}, "max_tokens"),
@@ -75,6 +82,8 @@ BAD = {
     "no name": (row(""), "$.custom_id"),
     "a name with a line in it": (row("a\nb"), "$.custom_id"),
     "a number of more than 64 bits": (row("a", tools=[{"most": 2**70}]), "$.body: 1180591620717411303424 has more"),
+    "too many levels": (row("a", tools=[deep(300)]), "$.body: more than 100 levels"),
+    "far too many": (row("a", tools=[deep(900)]), "$.body: more than 100 levels"),
     "a number for a name": (row("a") | {"custom_id": 7}, "$.custom_id"),
 }  # fmt: skip
 

@@ -13,6 +13,7 @@ from pipeline.transcripts.outcome import Outcome
 
 ALLOWED = {"custom_id", "body", "method", "url"}
 ENDPOINT = "/chat/completions"
+DEEPEST = 100  # levels of a body
 MOST = 2.0**63  # of whole numbers; a float of this size is one that did not fit
 
 
@@ -32,18 +33,26 @@ def outcome(value: dict[str, Any], where: str, path: str) -> Outcome:
     return Outcome(where, record["id"], orjson.dumps(record), format="request")
 
 
-def _big(value: Any) -> Iterator[str]:
-    """Numbers that have been made of so many digits that the parser has dropped some."""
-    if isinstance(value, float) and value.is_integer() and abs(value) >= MOST:
-        yield f"{value:.0f}"
-    elif isinstance(value, dict | list):
-        for one in value.values() if isinstance(value, dict) else value:
-            yield from _big(one)
+def _unfit(body: dict[str, Any]) -> Iterator[str]:
+    """What cannot be written as it was read, level by level: the parser drops digits, and takes more levels than it
+    gives back."""
+    level: list[Any] = [body]
+    deep = 0
+    while level and deep < DEEPEST:
+        for one in level:
+            if isinstance(one, float) and one.is_integer() and abs(one) >= MOST:
+                yield f"{one:.0f} has more than 64 bits, and would lose digits on its way: write it as a string"
+        within = [one for one in level if isinstance(one, dict | list)]
+        level = [part for one in within for part in (one.values() if isinstance(one, dict) else one)]
+        deep += 1
+    if level:
+        yield f"more than {DEEPEST} levels"
 
 
 def _faults(value: dict[str, Any]) -> Iterator[str]:
-    if number := next(_big(value["body"]), None):
-        yield f"$.body: {number} has more than 64 bits, and would lose digits on its way: write it as a string"
+    if why := next(_unfit(value["body"]), ""):
+        yield f"$.body: {why}"
+        return
     yield from schemas.faults("request", {"custom_id": "a", "body": value["body"]})
     if odd := sorted(map(str, value.keys() - ALLOWED)):
         yield f"$.{odd[0]}: a request has custom_id and body, and may have method and url"
