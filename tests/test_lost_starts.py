@@ -64,6 +64,20 @@ def send(said):
     return run
 
 
+@pytest.fixture
+def lost(server, batch, send):
+    """`lost("a", "b")`: their start is executed, answered 500, and shown by no list."""
+
+    def run(*names):
+        server.list = lambda body: Answer(200, [])
+        server.fault("create", "executed:500")
+        batch(*names)
+        with pytest.raises(DoubtError):
+            send()
+
+    return run
+
+
 def outcomes(**how):
     Watch(WS, together.Together(), FakeTime(most=300).clock, print, **how).results(True)
     return {row["custom_id"]: row["outcome"] for row in read_jsonl(WS.results)}
@@ -144,12 +158,8 @@ def test_jobs_that_may_be_ours_are_named_and_one_can_be_taken(server, batch, sen
     assert server.starts() == 1 and outcomes() == {"a": "ok"}
 
 
-def test_a_word_that_is_refused_for_its_price_is_no_word(server, batch, send, make_batch):
-    server.list = lambda body: Answer(200, [])
-    server.fault("create", "executed:500")
-    batch("a")
-    with pytest.raises(DoubtError):
-        send()
+def test_a_word_that_is_refused_for_its_price_is_no_word(lost, server, send, make_batch):
+    lost("a")
     make_batch("a", workspace=WS, system="Be brief.")
     with pytest.raises(SpendError):
         send(again="0001", bounds=Bounds(1e-9))
@@ -173,12 +183,8 @@ def test_an_entry_that_cannot_be_read_is_never_taken(server, batch, send):
 
 
 @pytest.mark.parametrize("refused", ["upload", "create"])
-def test_a_word_is_used_up_by_a_start_and_by_nothing_else(refused, server, batch, send, make_batch):
-    server.list = lambda body: Answer(200, [])
-    server.fault("create", "executed:500")
-    batch("a", "b")
-    with pytest.raises(DoubtError):
-        send()
+def test_a_word_is_used_up_by_a_start_and_by_nothing_else(lost, refused, server, send, make_batch):
+    lost("a", "b")
     make_batch("a", "b", workspace=WS, system="Be brief.")
     server.fault(refused, "400")
     with pytest.raises(Rejected):
@@ -216,13 +222,9 @@ def test_lost_starts_of_a_batch_that_changes_only_add_up(server, batch, send, ma
     assert sum(receipt.own_lost for receipt in Ledger(WS).paid()) == 4
 
 
-def test_a_lost_start_is_paid_as_what_was_lost(server, batch, send, make_batch):
+def test_a_lost_start_is_paid_as_what_was_lost(lost, send, make_batch):
     """Whatever it is that takes its place: fewer and cheaper requests."""
-    server.list = lambda body: Answer(200, [])
-    server.fault("create", "executed:500")
-    batch("a", "b", "c")
-    with pytest.raises(DoubtError):
-        send()
+    lost("a", "b", "c")
     tariff = Tariff(together.Together(), 1.0, 1.0)
     before = committed(Ledger(WS).paid(), tariff)
     make_batch("a", workspace=WS, system="Be brief.")
@@ -319,12 +321,8 @@ def test_one_shard_in_doubt_holds_back_no_other_and_each_is_named(server, batch,
 
 
 @pytest.mark.parametrize("said_again", ["0009", "0001-beef", "0002", "a b", "$x"])
-def test_again_is_for_shards_in_doubt(said_again, server, batch, send):
-    server.list = lambda body: Answer(200, [])
-    server.fault("create", "executed:500")
-    batch("a")
-    with pytest.raises(DoubtError):
-        send()
+def test_again_is_for_shards_in_doubt(lost, said_again, server, send):
+    lost("a")
     with pytest.raises(InputError, match=r"no start of such a shard is in doubt; in doubt: 0001-\w+"):
         send(again=said_again)
     assert server.starts() == 1
@@ -475,13 +473,9 @@ def test_the_account_is_written_before_the_start(server, batch, send):
     assert b"k-secret" not in whole
 
 
-def test_what_was_paid_by_another_body_is_still_asked_about(server, batch, send, make_batch):
+def test_what_was_paid_by_another_body_is_still_asked_about(lost, server, send, make_batch):
     """AGAIN is for lost starts alone: REPLACE says the rest."""
-    server.list = lambda body: Answer(200, [])
-    server.fault("create", "executed:500")
-    batch("a")
-    with pytest.raises(DoubtError):
-        send()
+    lost("a")
     make_batch("a", workspace=WS, system="Be short.")
     with pytest.raises((DoubtError, SpendError)):
         send(replace=True)

@@ -81,7 +81,7 @@ def _taken_over(given: Given) -> dict[str, Any]:
             count += adopt(starter, replace(foreign, ids=rest))
         if count:
             return submit(ws, plugin, Asked(partial=True), new_jobs=False, tariff=given.tariff) | {"taken": count}
-        if lost := [one for one in starter.ledger if one.unstarted and one.lost and not starter.adopt]:
+        if lost := [one for one in starter.ledger if one.in_doubt and not starter.adopt]:
             one = "ADOPT=1, or its id, is your word for a job of which the list does not say whose it is"
             raise DoubtError(f"{'; '.join(map(doubt, lost))}; nothing is taken over. {one}")
     # A service that does not give back what its jobs were started with may still know them by their shards.

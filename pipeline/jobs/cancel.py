@@ -16,7 +16,7 @@ def cancel(ledger: Ledger, provider: Provider, starter: Starter, say: Callable[[
     for receipt in ledger:
         if receipt.state == "starting":
             receipt = recover(starter, receipt)
-        if receipt.unstarted and receipt.lost:
+        if receipt.in_doubt:
             say(f"{doubt(receipt)}; `make submit` looks for it")
         elif receipt.unstarted:
             ledger.save(receipt, state="cancelled")

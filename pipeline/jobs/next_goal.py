@@ -37,7 +37,7 @@ def next_goal(ws: Workspace, ledger: Ledger) -> str:
     begun = list(ledger)
     if any(receipt.state == "starting" for receipt in begun):
         return "a submit was interrupted: `make submit` finishes it"
-    if lost := [receipt for receipt in begun if receipt.unstarted and receipt.lost]:
+    if lost := [receipt for receipt in begun if receipt.in_doubt]:
         more = f" and {len(lost) - 1} more" if lost[1:] else ""
         return f"`make submit` looks again for the job of {lost[0].shard}{more}, and says what AGAIN= would pay"
     if planned := sum(receipt.requests for receipt in begun if receipt.unstarted):

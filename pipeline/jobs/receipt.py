@@ -71,12 +71,17 @@ class Receipt:
     @property
     def begun(self) -> bool:
         """A start of it was sent: it may be paid."""
-        return not self.unstarted or self.lost > 0
+        return not self.unstarted or self.in_doubt
 
     @property
     def own_lost(self) -> int:
         """Those that are of this shard, at its price."""
         return max(self.lost - self.carried, 0)
+
+    @property
+    def in_doubt(self) -> bool:
+        """No job of it is known, and a start of it was lost: it may be paid."""
+        return self.unstarted and self.lost > 0
 
     @property
     def doubted(self) -> bool:

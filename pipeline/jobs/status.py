@@ -21,7 +21,7 @@ def status(ws: Workspace, tariff: Callable[[], Tariff]) -> Iterator[str]:
     yield f"run {ws.run}, provider {ws.provider}: {ws.root}"
     ledger = Ledger(ws)
     yield from _jobs(ledger)
-    doubted = sum(receipt.requests for receipt in ledger if receipt.unstarted and receipt.lost)
+    doubted = sum(receipt.requests for receipt in ledger if receipt.in_doubt)
     if (left := unsent(ws) - doubted) > 0:
         other = f"; {changed(ws):,} was sent with another body, `make plan` shows it" if changed(ws) else ""
         yield f"unsent   {many(left, 'request')} of the batch{other or ', which `make submit` sends'}"

@@ -58,7 +58,7 @@ def merge(
 
 
 def _doubted(ledger: Ledger) -> frozenset[bytes]:
-    lost = [receipt for receipt in ledger if receipt.unstarted and receipt.lost]
+    lost = [receipt for receipt in ledger if receipt.in_doubt]
     return frozenset(identity(line) for receipt in lost for line in ledger.lines(receipt))
 
 

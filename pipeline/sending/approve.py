@@ -28,31 +28,17 @@ def approve(
     Returns the new ones, which may be started now, and raises SpendError where they may not.
     """
     ledger = starter.ledger
+    able = [receipt for receipt in kept + planned if receipt.shard in starter.again or not receipt.doubted]
     try:
-        _check(starter, kept, planned, tariff, asked, sampled, ask)
+        if able and not asked.adopt:  # which starts nothing
+            later = ahead(ledger.ws, starter.provider, tariff, ledger, sampled, asked.correction)
+            if planned:
+                afford(ledger, able, tariff, asked.bounds, later.cost_most)
+            if not asked.retry:
+                check_elsewhere(starter, planned)
+            confirm(starter, able, tariff, asked, later, ask)
     except BaseException:  # Ctrl-C at the question too
         for receipt in planned:
             ledger.shard(receipt).path.unlink()
         raise
     return [ledger.save(receipt, state="planned") for receipt in planned]
-
-
-def _check(
-    starter: Starter,
-    kept: list[Receipt],
-    planned: list[Receipt],
-    tariff: Tariff,
-    asked: Asked,
-    sampled: Container[str] | None,
-    ask: Ask | None,
-) -> None:
-    ledger = starter.ledger
-    able = [receipt for receipt in kept + planned if receipt.shard in starter.again or not receipt.doubted]
-    if not able or asked.adopt:  # which starts nothing
-        return
-    later = ahead(ledger.ws, starter.provider, tariff, ledger, sampled, asked.correction)
-    if planned:
-        afford(ledger, able, tariff, asked.bounds, later.cost_most)
-    if not asked.retry:
-        check_elsewhere(starter, planned)
-    confirm(starter, able, tariff, asked, later, ask)

@@ -19,7 +19,7 @@ def check_all_sent(ledger: Ledger, found: Pending, partial: bool) -> None:
     if any(receipt.state == "starting" for receipt in ledger):
         raise IncompleteError("a submit was interrupted, and a job of it may be paid; `make submit` looks for it")
     partial = partial and any(receipt.ref for receipt in ledger)
-    if lost := [receipt for receipt in ledger if receipt.unstarted and receipt.lost and not partial]:
+    if lost := [receipt for receipt in ledger if receipt.in_doubt and not partial]:
         others = "; PARTIAL=1 collects the others" if any(receipt.ref for receipt in ledger) else ""
         raise IncompleteError(f"{'; '.join(map(doubt, lost))}. {way_on(lost)}{others}")
     missing = len(found.places.keys() - found.combining)

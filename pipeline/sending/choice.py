@@ -44,15 +44,14 @@ class Choice:
             names = _names(one) & self._asked.ids
             self._missing -= names
             if not names:
-                failed = bool(self._failed) and not self._failed.isdisjoint(_ways(one, self._of))
-                for finder in () if failed else there:
+                for finder in () if self._has_failed(one) else there:
                     finder.found.unsent += 1
                     finder.found.otherwise += finder.replaces(one, self._provider)
                 return None
             if self._asked.replace:
                 asks = self._of(one.line, kind.model)
                 there = [finder for finder in self._finders if finder in there or finder.ended(one, asks)]
-        tried = bool(there and self._failed) and not self._failed.isdisjoint(_ways(one, self._of))
+        tried = bool(there) and self._has_failed(one)
         tried = tried or any(finder.mended(one, self._provider) for finder in there)
         if self._asked.sample and (tried or not there):
             self.begun.add(transcript(one.request["custom_id"]))
@@ -67,6 +66,9 @@ class Choice:
             words += "; nor is there such a file" if "/" in name or "." in name else ""
             faults.add(f"ID={clean(name, 60)}", words + (f"; {clean(near[0], 60)}?" if near else ""))
         faults.check("nothing is sent; ID= names those that are meant")
+
+    def _has_failed(self, one: Sendable) -> bool:
+        return bool(self._failed) and not self._failed.isdisjoint(_ways(one, self._of))
 
     def _retried(self, one: Sendable, there: list[Finder], tried: bool) -> list[Finder]:
         """With RETRY what was never sent is left, unless it takes the place of what was: that is to be refused."""

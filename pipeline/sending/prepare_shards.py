@@ -22,7 +22,7 @@ def finish_earlier(starter: Starter) -> None:
     ledger, provider = starter.ledger, starter.provider
     orphans(ledger, provider.name)
     starting = [receipt for receipt in ledger if receipt.state == "starting"]
-    lost = [receipt for receipt in ledger if receipt.unstarted and receipt.lost]
+    lost = [receipt for receipt in ledger if receipt.in_doubt]
     if starting or lost:
         provider.preflight("")
     for receipt in starting:
